@@ -1,0 +1,85 @@
+"""What every stage shares: one-line errors, atomic outputs, provenance."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+
+class StageError(Exception):
+    """A failure the user can act on: one line naming the cause and the remedy."""
+
+
+def stage_main(main: Callable[[], None]) -> None:
+    """Run a stage; turn a StageError into one line on stderr and exit status 1."""
+    try:
+        main()
+    except StageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+@contextmanager
+def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a temporary file beside `path` and rename it there when the block succeeds.
+
+    A failure inside the block leaves whatever `path` held before and no temporary file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.fchmod(descriptor, 0o644)
+        text = "b" not in mode
+        with open(
+            descriptor, mode, encoding="utf-8" if text else None, newline="\n" if text else None
+        ) as file:
+            yield file
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON with a final newline, atomically.
+
+    Raises ValueError on NaN or infinity: DVC and most JSON readers reject them.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_open(path) as file:
+        file.write(text + "\n")
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Read a JSON Lines file. Raises StageError naming the file and line that does not parse."""
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise StageError(
+                    f"{path}:{number}: not JSON ({error.msg}); re-run the stage that wrote it"
+                ) from None
+    return rows
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes, read in chunks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Installed versions of `packages`, and Python's, for a stage's provenance."""
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
