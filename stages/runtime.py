@@ -40,11 +40,11 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     try:
         os.fchmod(descriptor, 0o644)
         text = "b" not in mode
-        with open(
+        with os.fdopen(
             descriptor, mode, encoding="utf-8" if text else None, newline="\n" if text else None
         ) as file:
             yield file
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

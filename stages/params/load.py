@@ -1,0 +1,122 @@
+"""The only reader of parameters: params.yaml, with the chosen profile laid over it."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.params.schema import Params
+from stages.runtime import StageError
+
+_MISSING = object()
+
+
+def load_params(root: Path = Path()) -> Params:
+    """Effective parameters of the repository at `root`.
+
+    A profile lists size and hardware keys. profiles/full.yaml lists the keys any profile may set,
+    with their full-scale values. A key whose value in params.yaml differs from full.yaml was set
+    by the user (`-S key=value`) and wins over the profile.
+
+    Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
+    """
+    params = _read_yaml(root / "params.yaml")
+    profile = params.get("profile")
+    if not isinstance(profile, str):
+        raise StageError(f"params.yaml: profile: expected a name of profiles/, got {profile!r}")
+    path = root / "profiles" / f"{profile}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
+        raise StageError(f"params.yaml: profile: no profile {profile!r}; use one of: {known}")
+    overlay = flatten(_read_yaml(path))
+    full = flatten(_read_yaml(root / "profiles" / "full.yaml"))
+    _check_profile_keys(path.relative_to(root), set(overlay), set(full))
+    for key, value in overlay.items():
+        section, name = _locate(params, key)
+        if section.get(name, _MISSING) == full[key]:
+            section[name] = value
+    try:
+        return Params.model_validate(params)
+    except ValidationError as error:
+        raise StageError(_first_problem(error, overlay)) from None
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys of nested mappings: {"data": {"seed": 1}} -> {"data.seed": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    # ruamel reads YAML 1.2, as DVC does: there 2e-4 is a float; to PyYAML it is a string.
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"{path} not found; run from the repository's root") from None
+    except YAMLError as error:
+        raise StageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path}: expected keys and values, got {type(tree).__name__}")
+    return tree
+
+
+def _check_profile_keys(path: Path, keys: set[str], allowed: set[str]) -> None:
+    if unknown := sorted(keys - allowed):
+        raise StageError(
+            f"{path}: {unknown[0]}: a profile may set only the size and hardware keys "
+            "listed in profiles/full.yaml"
+        )
+    if missing := sorted(allowed - keys):
+        raise StageError(
+            f"{path}: {missing[0]} is missing; list every key of profiles/full.yaml, "
+            "with its value there to leave it alone"
+        )
+
+
+def _locate(params: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    *sections, name = key.split(".")
+    node = params
+    for section in sections:
+        node = node.get(section, {})
+        if not isinstance(node, dict):
+            raise StageError(f"params.yaml: {section}: expected a section, got {node!r}")
+    return node, name
+
+
+def _first_problem(error: ValidationError, overlay: dict[str, Any]) -> str:
+    problem = error.errors()[0]
+    location = [part for part in problem["loc"] if isinstance(part, int | str)]
+    key = ".".join(str(part) for part in location if not _is_union_tag(part))
+    kind, value = problem["type"], problem["input"]
+    where = "params.yaml"
+    if overlay.get(key, _MISSING) == value:
+        where = "params.yaml or its profile"
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key {key!r}; check its spelling"
+    if kind == "missing":
+        return f"{where}: {key} is missing; restore it from the committed params.yaml"
+    if kind == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {key + ': ' if key else ''}{message}"
+    expected = " or ".join(
+        dict.fromkeys(
+            other["msg"].removeprefix("Input should be ")
+            for other in error.errors()
+            if other["input"] is value or other["loc"] == problem["loc"]
+        )
+    )
+    return f"{where}: {key}: expected {expected}, got {value!r}"
+
+
+def _is_union_tag(part: int | str) -> bool:
+    # pydantic names the tried member of a union in the location: not part of the user's key.
+    return isinstance(part, str) and (
+        part in {"bool", "str"} or part.startswith(("list[", "literal[", "constrained-"))
+    )

@@ -1,0 +1,172 @@
+"""What params.yaml may hold: names, types, ranges. Training keys are ms-swift 4.6 arguments."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=())
+
+
+class DataParams(_Section):
+    """Section `data`: where the rows come from and how they are prepared."""
+
+    source: Name
+    revision: Name
+    seed: NonNegative
+    synthetic_train: Count
+    synthetic_validation: Count
+    synthetic_test: Count
+    image_max_size: Annotated[int, Field(ge=32)]
+    max_quarantine: Share
+
+
+class GenerationParams(_Section):
+    """Section `generation`: how completions are sampled. Temperature 0 is greedy."""
+
+    backend: Literal["transformers", "vllm"]
+    batch_size: Count
+    temperature: Annotated[float, Field(ge=0)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    repetition_penalty: Positive
+    max_new_tokens: Count
+    n_samples: Count
+    seed: NonNegative
+    blank_images: bool
+
+    @model_validator(mode="after")
+    def _greedy_has_one_sample(self) -> Self:
+        if self.temperature == 0 and self.n_samples > 1:
+            raise ValueError(
+                "n_samples above 1 needs a temperature above 0: greedy samples are all the same"
+            )
+        return self
+
+
+class Benchmark(_Section):
+    """A benchmark: the prepared test split (name `dataset`), or a pinned file of tasks."""
+
+    name: Name
+    path: Name | None = None
+    md5: Md5 | None = None
+    type: Literal["function_completion", "code_generation"] | None = None
+
+    @model_validator(mode="after")
+    def _file_is_pinned(self) -> Self:
+        pinned = None not in (self.path, self.md5, self.type)
+        if self.name == "dataset" and (self.path or self.md5 or self.type):
+            raise ValueError("`dataset` is the prepared test split and takes no path, md5 or type")
+        if self.name != "dataset" and not pinned:
+            raise ValueError(f"benchmark {self.name!r} needs path, md5 and type")
+        if self.path is not None and PurePosixPath(self.path).is_absolute():
+            raise ValueError(f"benchmark {self.name!r}: path must be relative to the repository")
+        return self
+
+
+class EvaluationParams(_Section):
+    """Section `evaluation`: how completions are judged."""
+
+    timeout: Positive
+    memory_mb: Annotated[int, Field(ge=512)]
+    stitching: Literal["ketune", "seed"]
+    pass_at: Annotated[list[Count], Field(min_length=1)]
+
+
+class Params(_Section):
+    """Effective parameters of a run: params.yaml with its profile laid over it."""
+
+    profile: Name
+
+    model: Name
+    model_revision: Name
+    torch_dtype: Literal["bfloat16", "float16", "float32"]
+    bf16: bool
+    attn_impl: Literal["flash_attn", "flash_attention_2", "flash_attention_3", "sdpa", "eager"]
+    use_cpu: bool
+    template: Name
+    external_plugins: list[Name]
+    system: Name
+
+    tuner_type: Literal["lora", "full"]
+    lora_rank: Count
+    lora_alpha: Count
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)]
+    use_rslora: bool
+    use_dora: bool
+    init_weights: bool | Literal["gaussian", "pissa", "olora"]
+
+    target_modules: Name | Annotated[list[Name], Field(min_length=1)]
+    freeze_llm: bool
+    freeze_vit: bool
+    freeze_aligner: bool
+
+    learning_rate: Positive
+    lr_scheduler_type: Name
+    optim: Name
+    weight_decay: Annotated[float, Field(ge=0)]
+    adam_beta1: Share
+    adam_beta2: Share
+    max_grad_norm: Positive
+    warmup_steps: Annotated[float, Field(ge=0)]
+
+    num_train_epochs: Positive
+    per_device_train_batch_size: Count
+    gradient_accumulation_steps: Count
+    seed: NonNegative
+    logging_steps: Count
+
+    eval_strategy: Literal["steps", "epoch"]
+    eval_steps: Count
+    per_device_eval_batch_size: Count
+    save_strategy: Literal["steps", "epoch"]
+    save_steps: Count
+    save_total_limit: Annotated[int, Field(ge=2)]
+    metric_for_best_model: Literal["eval_loss"]
+    load_best_model_at_end: Literal[True]
+
+    gradient_checkpointing: bool
+    vit_gradient_checkpointing: bool
+    max_pixels: Annotated[int, Field(ge=1024)]
+    dataloader_num_workers: NonNegative
+    report_to: Literal["none", "wandb", "tensorboard"]
+
+    data: DataParams
+    generation: GenerationParams
+    benchmarks: Annotated[list[Benchmark], Field(min_length=1)]
+    evaluation: EvaluationParams
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        if self.eval_strategy != self.save_strategy:
+            raise ValueError(
+                "save_strategy must equal eval_strategy: the best model is a saved one"
+            )
+        if self.save_steps % self.eval_steps:
+            raise ValueError(
+                f"save_steps ({self.save_steps}) must be a multiple of eval_steps "
+                f"({self.eval_steps}), or the best checkpoint is never saved"
+            )
+        names = [benchmark.name for benchmark in self.benchmarks]
+        if len(set(names)) != len(names):
+            raise ValueError(f"benchmarks: a name appears twice in {names}")
+        too_large = [k for k in self.evaluation.pass_at if k > self.generation.n_samples]
+        if too_large:
+            raise ValueError(
+                f"evaluation.pass_at {too_large} needs generation.n_samples of at least "
+                f"{max(too_large)}, got {self.generation.n_samples}"
+            )
+        return self
+
+    def training(self) -> dict[str, Any]:
+        """The flat training keys and their values, in the order of params.yaml."""
+        sections = {"profile", "data", "generation", "benchmarks", "evaluation"}
+        return self.model_dump(exclude=sections)
