@@ -96,7 +96,7 @@ class Params(_Section):
     external_plugins: list[Name]
     system: Name
 
-    tuner_type: Literal["lora", "full"]
+    tuner_type: Literal["lora"]
     lora_rank: Count
     lora_alpha: Count
     lora_dropout: Annotated[float, Field(ge=0, lt=1)]

@@ -1,5 +1,6 @@
-"""Estimates and intervals for pass rates and score means."""
+"""Estimates, intervals and summaries of outcomes."""
 
 from stages.statistics.estimates import Interval, bootstrap_mean, pass_at_k, wilson
+from stages.statistics.summary import summarise
 
-__all__ = ["Interval", "bootstrap_mean", "pass_at_k", "wilson"]
+__all__ = ["Interval", "bootstrap_mean", "pass_at_k", "summarise", "wilson"]
