@@ -1,0 +1,37 @@
+# `make demo` and `make test` work as the first command in a fresh clone: both build .venv from the
+# lock when it is missing or the lock changed.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+UV_VERSION := 0.13.9
+PYTHON ?= python3.11
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.ready: requirements.lock
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install -q uv==$(UV_VERSION)
+	.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock
+	touch $@
+
+env: .venv/.ready  ## Build .venv from requirements.lock
+
+demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree stays as it is
+	@bash demo.sh
+
+test: .venv/.ready  ## Run every test that needs no GPU and no internet
+	python -m pytest
+
+lint: .venv/.ready  ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+lock:  ## Resolve pyproject.toml into requirements.lock
+	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+.PHONY: help env demo test lint lock
