@@ -1,0 +1,1 @@
+"""The dataset: where rows come from, the contract they keep, and the form later stages read."""

@@ -1,0 +1,122 @@
+"""Images: decode whatever a row carries, store one canonical PNG per content."""
+
+import io
+import math
+import struct
+import warnings
+from dataclasses import dataclass
+from hashlib import sha256
+
+from PIL import Image, ImageOps
+
+from stages.dataset.contract import Violation
+
+# Raster formats only: Pillow would hand others (EPS, PDF) to external programs.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+# Far above any diagram, far below what a decompression bomb needs.
+MAX_PIXELS = 50_000_000
+
+# Qwen3-VL: patches of 16 pixels, merged 2 by 2, so one token a 32 by 32 block, with the pixel
+# bounds of Qwen/Qwen3-VL-8B-Instruct's preprocessor_config.json.
+_BLOCK = 32
+_MIN_PIXELS = 65_536
+_MAX_PIXELS = 16_777_216
+_MAX_ASPECT_RATIO = 200
+
+
+@dataclass(frozen=True)
+class CanonicalImage:
+    """An RGB image; `name` is the file it is stored as, from a hash of size and pixels."""
+
+    image: Image.Image
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.image.size
+
+
+def canonical_image(data: bytes, max_size: int) -> CanonicalImage | Violation:
+    """Decode `data`: first frame, upright, RGB on white, longest side at most `max_size` pixels.
+
+    Never enlarged. Reasons: image_empty, image_corrupt (not a supported raster format, truncated,
+    damaged), image_too_large (more than MAX_PIXELS), image_mode (floating-point samples),
+    image_aspect_ratio (above 200, which the model's processor refuses).
+    """
+    decoded = _decode(data)
+    if isinstance(decoded, Violation):
+        return decoded
+    rgb = _shrink(decoded, max_size)
+    if max(rgb.size) > _MAX_ASPECT_RATIO * min(rgb.size):
+        message = f"is {rgb.width}x{rgb.height}, an aspect ratio above {_MAX_ASPECT_RATIO}"
+        return Violation("image", "image_aspect_ratio", message)
+    digest = sha256(f"{rgb.width}x{rgb.height}:".encode() + rgb.tobytes())
+    return CanonicalImage(rgb, f"{digest.hexdigest()[:16]}.png")
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """PNG of an RGB image, without metadata: the same pixels give the same bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def image_tokens(width: int, height: int) -> int:
+    """Tokens an image costs Qwen3-VL at its native size, before any `max_pixels` of a run.
+
+    The rule is `smart_resize` of transformers' models/qwen2_vl/image_processing_qwen2_vl.py,
+    restated because importing it takes torch and seconds: both sides rounded to multiples of 32,
+    then scaled into the processor's pixel bounds.
+    """
+    rows, columns = round(height / _BLOCK), round(width / _BLOCK)
+    pixels = rows * columns * _BLOCK**2
+    if pixels > _MAX_PIXELS:
+        beta = math.sqrt(height * width / _MAX_PIXELS)
+        rows = max(1, math.floor(height / beta / _BLOCK))
+        columns = max(1, math.floor(width / beta / _BLOCK))
+    elif pixels < _MIN_PIXELS:
+        beta = math.sqrt(_MIN_PIXELS / (height * width))
+        rows = math.ceil(height * beta / _BLOCK)
+        columns = math.ceil(width * beta / _BLOCK)
+    return rows * columns
+
+
+def _decode(data: bytes) -> Image.Image | Violation:
+    if not data:
+        return Violation("image", "image_empty", "has no bytes")
+    try:
+        # Pillow warns of large images on stderr; here they are refused, with their row.
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+        if opened.width * opened.height > MAX_PIXELS:
+            size = f"{opened.width}x{opened.height}"
+            return Violation("image", "image_too_large", f"is {size}, over {MAX_PIXELS} pixels")
+        if opened.mode == "F":
+            return Violation("image", "image_mode", "has floating-point samples")
+        return _on_white(ImageOps.exif_transpose(opened))
+    except Image.DecompressionBombError as error:
+        return Violation("image", "image_too_large", str(error))
+    # What Pillow's decoders raise on damaged data.
+    except (OSError, SyntaxError, ValueError, IndexError, TypeError, struct.error) as error:
+        message = f"cannot be decoded: {type(error).__name__}: {error}"
+        return Violation("image", "image_corrupt", " ".join(message.split()))
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16-bit greyscale: keep the high byte. Pillow's own conversion clips at 255 instead.
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, "white")
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def _shrink(image: Image.Image, max_size: int) -> Image.Image:
+    scale = max_size / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)

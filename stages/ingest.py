@@ -1,0 +1,66 @@
+"""Stage ingest: put the rows of `data.source` into data/raw, whatever form they come in.
+
+The only stage that may download data: from here on data/raw is what dvc.lock and the remote hold.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from stages.dataset.directory import build_directory
+from stages.dataset.raw import SPLITS, write_provenance
+from stages.dataset.sources import (
+    Located,
+    is_local,
+    locate_directory,
+    locate_hub,
+    write_raw,
+)
+from stages.params import load_params
+from stages.params.schema import DataParams
+from stages.runtime import stage_main
+
+RAW = Path("data/raw")
+
+
+def main() -> None:
+    """Build data/raw whole, or fail with one line and leave it as it was."""
+    data = load_params().data
+    with build_directory(RAW) as directory, tempfile.TemporaryDirectory() as scratch:
+        located = _locate(data, Path(scratch))
+        rows = write_raw(directory, located)
+        write_provenance(
+            directory,
+            rows,
+            source=data.source,
+            revision=located.revision,
+            commit=located.commit,
+        )
+    counts = ", ".join(f"{split} {rows[split]}" for split in SPLITS)
+    print(f"{RAW}: {counts} rows from {data.source}")
+
+
+def _locate(data: DataParams, scratch: Path) -> Located:
+    if data.source == "synthetic":
+        return _generate(data, scratch)
+    if is_local(data.source):
+        return locate_directory(data.source)
+    return locate_hub(data.source, data.revision)
+
+
+def _generate(data: DataParams, scratch: Path) -> Located:
+    # Imported here: the generator takes Qiskit, seconds that the other sources need not wait.
+    from stages.synthetic.generate import generate  # noqa: PLC0415
+
+    counts = {
+        "train": data.synthetic_train,
+        "validation": data.synthetic_validation,
+        "test": data.synthetic_test,
+    }
+    workers = len(os.sched_getaffinity(0))
+    generate(counts, seed=data.seed, workers=workers, directory=scratch)
+    return locate_directory(str(scratch))
+
+
+if __name__ == "__main__":
+    stage_main(main)

@@ -1,0 +1,47 @@
+"""Stage prepare: data/raw to data/prepared in ms-swift's format, and metrics/data.json."""
+
+import os
+import shutil
+from pathlib import Path
+
+from stages.dataset.directory import build_directory
+from stages.dataset.preparation import check_quarantine, prepare_rows
+from stages.dataset.raw import SPLITS, read_provenance
+from stages.dataset.statistics import refused_rows, summarise, usable_rows
+from stages.params import load_params
+from stages.runtime import stage_main, versions, write_json
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+METRICS = Path("metrics/data.json")
+# Outside the stage's outs, which do not appear when it fails.
+REFUSED = Path("data/quarantine.jsonl")
+
+
+def main() -> None:
+    """Build data/prepared whole, or fail with one line.
+
+    When too many rows break the contract their report is left at data/quarantine.jsonl.
+    """
+    data = load_params().data
+    REFUSED.unlink(missing_ok=True)
+    with build_directory(PREPARED) as directory:
+        counts = prepare_rows(
+            RAW,
+            directory,
+            published=PREPARED,
+            image_max_size=data.image_max_size,
+            workers=len(os.sched_getaffinity(0)),
+        )
+        shutil.copyfile(directory / "quarantine.jsonl", REFUSED)
+        check_quarantine(counts, data.max_quarantine, REFUSED)
+        REFUSED.unlink()
+    summary = summarise(counts)
+    provenance = read_provenance(RAW) | {"versions": versions("pyarrow", "pillow", "pydantic")}
+    write_json(METRICS, summary | {"provenance": provenance})
+    rows = ", ".join(f"{split} {usable_rows(counts, split)}" for split in SPLITS)
+    print(f"{PREPARED}: {rows} rows; {refused_rows(counts)} in quarantine.jsonl")
+
+
+if __name__ == "__main__":
+    stage_main(main)
