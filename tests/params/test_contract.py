@@ -1,0 +1,122 @@
+"""params.yaml, dvc.yaml, the profiles and ms-swift agree."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from stages.params import Params, flatten, load_params
+
+REPOSITORY = Path(__file__).parents[2]
+SECTIONS = {"data", "generation", "evaluation"}
+
+
+def read(name: str) -> dict[str, Any]:
+    tree: dict[str, Any] = YAML(typ="safe", pure=True).load(REPOSITORY / name)
+    return tree
+
+
+def tracked(stage: dict[str, Any], file: str) -> set[str]:
+    """Keys of `file` that a stage of dvc.yaml tracks."""
+    keys: set[str] = set()
+    for entry in stage.get("params", []):
+        if isinstance(entry, str) and file == "params.yaml":
+            keys.add(entry)
+        elif isinstance(entry, dict):
+            keys.update(entry.get(file, []))
+    return keys
+
+
+def covers(tracked_keys: set[str], key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in tracked_keys)
+
+
+def test_dvc_leaves_the_committed_file_as_it_is(tmp_path: Path) -> None:
+    copy = tmp_path / "params.yaml"
+    shutil.copy(REPOSITORY / "params.yaml", copy)
+    apply_overrides(str(copy), ["lora_rank=32"])
+    assert copy.read_text() == (REPOSITORY / "params.yaml").read_text()
+
+
+def test_an_experiment_is_a_one_line_diff(tmp_path: Path) -> None:
+    copy = tmp_path / "params.yaml"
+    shutil.copy(REPOSITORY / "params.yaml", copy)
+    apply_overrides(str(copy), ["lora_rank=64"])
+    before = (REPOSITORY / "params.yaml").read_text().splitlines()
+    after = copy.read_text().splitlines()
+    assert len(before) == len(after)
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert changed == [("lora_rank: 32", "lora_rank: 64")]
+
+
+def test_every_key_is_tracked_by_a_stage() -> None:
+    stages = read("dvc.yaml")["stages"].values()
+    keys = set().union(*(tracked(stage, "params.yaml") for stage in stages))
+    untracked = [key for key in flatten(read("params.yaml")) if not covers(keys, key)]
+    assert untracked == []
+
+
+def test_a_stage_tracks_the_profile_wherever_it_tracks_the_key() -> None:
+    overlaid = set(flatten(read("profiles/full.yaml")))
+    for name, stage in read("dvc.yaml")["stages"].items():
+        own = tracked(stage, "params.yaml")
+        from_profile = tracked(stage, "profiles/${profile}.yaml")
+        expected = {key for key in overlaid if covers(own, key)}
+        assert {key for key in overlaid if covers(from_profile, key)} == expected, name
+
+
+def test_full_profile_repeats_params() -> None:
+    params = flatten(read("params.yaml"))
+    full = flatten(read("profiles/full.yaml"))
+    assert {key: params[key] for key in full} == full
+
+
+@pytest.mark.parametrize("profile", ["full", "smoke"])
+def test_profiles_load(profile: str, tmp_path: Path) -> None:
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
+    apply_overrides(str(tmp_path / "params.yaml"), [f"profile={profile}"])
+    assert load_params(tmp_path).profile == profile
+
+
+def test_every_training_key_is_an_argument_of_the_pinned_swift() -> None:
+    from swift.arguments import SftArguments  # noqa: PLC0415 - takes ten seconds to import
+
+    arguments = {field.name for field in dataclasses.fields(SftArguments)}
+    training = load_params(REPOSITORY).training()
+    assert set(training) - arguments == set()
+    assert len(training) > 40
+
+
+def test_the_recommended_configuration_is_the_specifications() -> None:
+    params: Params = load_params(REPOSITORY)
+    recommended = {
+        "model": "Qwen/Qwen3-VL-8B-Instruct",
+        "torch_dtype": "bfloat16",
+        "attn_impl": "flash_attn",
+        "lora_rank": 32,
+        "lora_alpha": 64,
+        "lora_dropout": 0.10,
+        "use_rslora": True,
+        "use_dora": False,
+        "target_modules": "all-linear",
+        "freeze_llm": False,
+        "freeze_vit": True,
+        "freeze_aligner": False,
+        "learning_rate": 2e-4,
+        "lr_scheduler_type": "cosine",
+        "optim": "adamw_torch",
+        "weight_decay": 0.05,
+        "warmup_steps": 10,
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 16,
+        "gradient_accumulation_steps": 2,
+        "eval_steps": 20,
+        "gradient_checkpointing": True,
+        "max_pixels": 1003520,
+    }
+    assert {key: getattr(params, key) for key in recommended} == recommended
