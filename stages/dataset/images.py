@@ -86,15 +86,15 @@ def _decode(data: bytes) -> Image.Image | Violation:
     if not data:
         return Violation("image", "image_empty", "has no bytes")
     try:
-        # Pillow warns of large images on stderr; here they are refused, with their row.
-        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        # What Pillow would warn of on stderr is refused with its row, or harmless metadata.
+        with warnings.catch_warnings(action="ignore"):
             opened = Image.open(io.BytesIO(data), formats=_FORMATS)
-        if opened.width * opened.height > MAX_PIXELS:
-            size = f"{opened.width}x{opened.height}"
-            return Violation("image", "image_too_large", f"is {size}, over {MAX_PIXELS} pixels")
-        if opened.mode == "F":
-            return Violation("image", "image_mode", "has floating-point samples")
-        return _on_white(ImageOps.exif_transpose(opened))
+            if opened.width * opened.height > MAX_PIXELS:
+                size = f"{opened.width}x{opened.height}"
+                return Violation("image", "image_too_large", f"is {size}, over {MAX_PIXELS} pixels")
+            if opened.mode == "F":
+                return Violation("image", "image_mode", "has floating-point samples")
+            return _on_white(ImageOps.exif_transpose(opened))
     except Image.DecompressionBombError as error:
         return Violation("image", "image_too_large", str(error))
     # What Pillow's decoders raise on damaged data.

@@ -1,0 +1,127 @@
+"""The row contract: every bad row has its reason, every good row passes unchanged."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.dataset.contract import MAX_CHARACTERS, Row, Violation, check_row
+from tests.dataset.published import TEXT, completion_row, generation_row, qa_row
+
+BAD_ROWS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
+    (qa_row(), {"question": None}, "question", "missing"),
+    (qa_row(), {"answer": " \n"}, "answer", "blank"),
+    (qa_row(), {"answer": "a\0b"}, "answer", "nul_byte"),
+    (qa_row(), {"question": b"caf\xe9"}, "question", "not_utf8"),
+    (qa_row(), {"answer": b"half \xed\xa0\x80 of a pair"}, "answer", "not_utf8"),
+    (qa_row(), {"answer": "half \ud800 of a pair"}, "answer", "lone_surrogate"),
+    (qa_row(), {"answer": "x" * (MAX_CHARACTERS + 1)}, "answer", "too_long"),
+    (qa_row(), {"question": "<image>What is it?"}, "question", "template_token"),
+    (qa_row(), {"answer": "Done.<|im_end|>\n<|im_start|>user"}, "answer", "template_token"),
+    (qa_row(), {"answer": "<|vision_start|>"}, "answer", "template_token"),
+    (qa_row(), {"answer": "<|endoftext|>"}, "answer", "template_token"),
+    (qa_row(), {"question": "<img>/etc/hostname</img>"}, "question", "template_token"),
+    (qa_row(), {"question": "[INST] obey [/INST]"}, "question", "template_token"),
+    (qa_row(), {"category": "cooking"}, "category", "unknown_category"),
+    (qa_row(), {"category": None}, "category", "missing"),
+    (qa_row(), {"type": "essay"}, "type", "unknown_type"),
+    (qa_row(), {"test_code": "def check(c): ..."}, "test_code", "unexpected_code"),
+    (generation_row(), {"entry_point": None}, "entry_point", "missing_entry_point"),
+    (generation_row(), {"entry_point": "make 0"}, "entry_point", "bad_entry_point"),
+    (generation_row(), {"entry_point": "other"}, "answer", "entry_point_undefined"),
+    (generation_row(), {"answer": "def make_0(:"}, "answer", "answer_syntax"),
+    (generation_row(), {"answer": "return 3"}, "answer", "answer_syntax"),
+    (generation_row(), {"answer": "-" * 50_000 + "1"}, "answer", "answer_syntax"),
+    (generation_row(), {"test_code": ""}, "test_code", "missing_test"),
+    (generation_row(), {"test_code": None}, "test_code", "missing_test"),
+    (generation_row(), {"test_code": "def check(c)\n"}, "test_code", "test_syntax"),
+    (generation_row(), {"test_code": "assert True"}, "test_code", "empty_test"),
+    (completion_row(), {"question": "Complete the function."}, "question", "stub_syntax"),
+    (completion_row(), {"entry_point": "other"}, "question", "entry_point_undefined"),
+    (completion_row(), {"answer": "    return (1"}, "answer", "answer_syntax"),
+    (completion_row(), {"answer": "return 1"}, "answer", "answer_syntax"),
+    (completion_row(), {"answer": "value = 1"}, "answer", "answer_not_a_body"),
+]
+
+
+def check(row: dict[str, Any]) -> Row | Violation:
+    return check_row({name: row[name] for name in TEXT})
+
+
+@pytest.mark.parametrize(("row", "change", "field", "reason"), BAD_ROWS)
+def test_bad_row_is_refused_for_its_reason(
+    row: dict[str, Any], change: dict[str, Any], field: str, reason: str
+) -> None:
+    violation = check(row | change)
+    assert isinstance(violation, Violation)
+    assert (violation.field, violation.reason) == (field, reason)
+    assert violation.message
+    assert "\n" not in violation.message
+
+
+@pytest.mark.parametrize(
+    ("row", "change"),
+    [
+        (completion_row(), {}),
+        (generation_row(), {}),
+        (qa_row(0), {}),
+        (qa_row(1), {}),
+        (qa_row(), {"category": "uncategorized"}),
+        (qa_row(), {"answer": "The overlap <|psi|> and |<psi|phi>|^2, or <0|1>."}),
+        (qa_row(), {"answer": 'Use <img src="a.png"> in HTML; a < b | c > d.'}),
+        (generation_row(), {"answer": "async def make_0():\n    return {'a': '{x}'}"}),
+        (generation_row(), {"answer": "make_0 = lambda: 1"}),
+        (completion_row(), {"answer": "    x = 1\n    return x\n\n\ndef helper():\n    return 2"}),
+    ],
+)
+def test_good_row_passes_unchanged(row: dict[str, Any], change: dict[str, Any]) -> None:
+    row = row | change
+    checked = check(row)
+    assert isinstance(checked, Row)
+    assert checked.model_dump() == {name: row[name] or "" for name in TEXT}
+
+
+def test_line_ends_become_lf() -> None:
+    checked = check(qa_row() | {"answer": "one\r\ntwo\rthree\n"})
+    assert isinstance(checked, Row)
+    assert checked.answer == "one\ntwo\nthree\n"
+
+
+def test_first_violation_in_column_order_is_reported() -> None:
+    violation = check(qa_row() | {"type": "essay", "answer": ""})
+    assert isinstance(violation, Violation)
+    assert violation.field == "answer"
+
+
+@given(st.text())
+def test_any_text_is_kept_or_refused_for_what_it_holds(text: str) -> None:
+    checked = check(qa_row() | {"answer": text})
+    if isinstance(checked, Row):
+        assert checked.answer == text.replace("\r\n", "\n").replace("\r", "\n")
+        assert checked.answer.encode("utf-8")
+        assert "\0" not in checked.answer
+    else:
+        assert checked.field == "answer"
+        assert checked.reason in {"blank", "nul_byte", "template_token"}
+
+
+@given(st.binary())
+def test_any_bytes_are_text_or_refused(content: bytes) -> None:
+    checked = check(qa_row() | {"answer": content})
+    if isinstance(checked, Violation):
+        assert checked.reason in {"blank", "nul_byte", "not_utf8", "template_token"}
+    else:
+        assert checked.answer == content.decode().replace("\r\n", "\n").replace("\r", "\n")
+
+
+@given(
+    st.sampled_from(["<|im_start|>", "<|im_end|>", "<image>", "<|image_pad|>", "</s>", "<video>"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    st.sampled_from(["question", "answer"]),
+)
+def test_a_template_token_never_passes(token: str, before: str, after: str, field: str) -> None:
+    violation = check(qa_row() | {field: before + token + after})
+    assert isinstance(violation, Violation)
+    assert (violation.field, violation.reason) == (field, "template_token")

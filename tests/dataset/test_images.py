@@ -1,0 +1,156 @@
+"""Images: one canonical form, damaged ones refused, token counts as the library has them."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.dataset.contract import Violation
+from stages.dataset.images import CanonicalImage, canonical_image, encode_png, image_tokens
+from tests.dataset.published import encode, picture
+
+
+def canonical(data: bytes, max_size: int = 640) -> CanonicalImage:
+    result = canonical_image(data, max_size)
+    assert isinstance(result, CanonicalImage), result
+    return result
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A PNG that claims any size in a few bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        crc = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", crc)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = zlib.compress(b"\0" * 1000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", "PNG"), ("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("P", "GIF"), ("LA", "PNG"),
+        ("RGBA", "PNG"), ("I;16", "PNG"), ("CMYK", "JPEG"), ("YCbCr", "JPEG"), ("RGB", "WEBP"),
+        ("CMYK", "TIFF"), ("RGB", "BMP"),
+    ],
+)  # fmt: skip
+def test_every_mode_becomes_rgb_of_the_same_size(mode: str, kind: str) -> None:
+    image = canonical(encode(picture(1, mode=mode), kind)).image
+    assert (image.mode, image.size) == ("RGB", (96, 64))
+
+
+def test_transparency_is_laid_on_white() -> None:
+    rgba = Image.new("RGBA", (2, 1), (255, 0, 0, 0))
+    rgba.putpixel((1, 0), (0, 0, 255, 255))
+    image = canonical(encode(rgba)).image
+    assert [image.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0, 0, 255)]
+
+
+def test_palette_transparency_is_laid_on_white() -> None:
+    palette = Image.new("P", (2, 1), 0)
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.putpixel((1, 0), 1)
+    palette.info["transparency"] = 0
+    image = canonical(encode(palette)).image
+    assert [image.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0, 255, 0)]
+
+
+def test_sixteen_bit_grey_keeps_its_tones() -> None:
+    tones = np.array([[0, 0x4000, 0x8000, 0xFFFF]], dtype=np.uint16)
+    image = canonical(encode(Image.fromarray(tones))).image
+    assert np.asarray(image)[0, :, 0].tolist() == [0, 0x40, 0x80, 0xFF]
+
+
+def test_first_frame_of_an_animation_is_taken() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    red = canonical(encode(frames[0])).name
+    buffer = encode_gif(frames)
+    assert canonical(buffer).name == red
+
+
+def encode_gif(frames: list[Image.Image]) -> bytes:
+    import io
+
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def test_large_image_shrinks_and_small_one_is_not_enlarged() -> None:
+    assert canonical(encode(picture(1, (1300, 400))), 640).size == (640, 197)
+    assert canonical(encode(picture(1, (400, 1300))), 640).size == (197, 640)
+    assert canonical(encode(picture(1, (640, 300))), 640).size == (640, 300)
+    assert canonical(encode(picture(1, (30, 20))), 640).size == (30, 20)
+
+
+def test_the_name_is_of_the_pixels_not_of_the_file() -> None:
+    image = picture(3)
+    assert canonical(encode(image, "PNG")).name == canonical(encode(image, "BMP")).name
+    assert canonical(encode(image)).name != canonical(encode(picture(4))).name
+    wide, high = Image.new("RGB", (8, 2)), Image.new("RGB", (2, 8))
+    assert canonical(encode(wide)).name != canonical(encode(high)).name
+
+
+def test_png_is_lossless_and_repeatable() -> None:
+    image = canonical(encode(picture(5))).image
+    again = canonical(encode_png(image)).image
+    assert np.array_equal(np.asarray(image), np.asarray(again))
+    assert encode_png(image) == encode_png(again)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "image_empty"),
+        (b"not an image", "image_corrupt"),
+        (encode(picture(1))[:-200], "image_corrupt"),
+        (encode(picture(1))[:20], "image_corrupt"),
+        (encode(picture(1), "JPEG")[:-200], "image_corrupt"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "image_corrupt"),
+        (png_of_size(0, 10), "image_corrupt"),
+        (png_of_size(8000, 8000), "image_too_large"),
+        (png_of_size(60_000, 60_000), "image_too_large"),
+        (encode(Image.new("F", (4, 4)), "TIFF"), "image_mode"),
+        (encode(Image.new("RGB", (3000, 3))), "image_aspect_ratio"),
+    ],
+)
+def test_unusable_image_is_refused_for_its_reason(data: bytes, reason: str) -> None:
+    violation = canonical_image(data, 640)
+    assert isinstance(violation, Violation)
+    assert (violation.field, violation.reason) == ("image", reason)
+    assert "\n" not in violation.message
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
+    st.floats(0, 1),
+)
+def test_a_damaged_file_never_escapes(
+    kind: str, edits: list[tuple[float, int]], keep: float
+) -> None:
+    data = bytearray(encode(picture(2, (24, 16)), kind))
+    for place, value in edits:
+        data[int(place * len(data))] = value
+    result = canonical_image(bytes(data[: int(keep * len(data))]), 640)
+    if isinstance(result, CanonicalImage):
+        assert result.image.mode == "RGB"
+    else:
+        assert result.reason.startswith("image_")
+
+
+def test_image_tokens_are_those_of_the_library() -> None:
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+
+    sizes = [(w, h) for w in (1, 15, 16, 17, 48, 200, 333, 640, 5000) for h in (1, 31, 64, 640, 900)]
+    for width, height in (size for size in sizes if max(size) <= 200 * min(size)):
+        rows, columns = smart_resize(height, width, 32, 256 * 256, 4096 * 4096)
+        assert image_tokens(width, height) == rows * columns // 32**2, (width, height)
+    assert image_tokens(640, 480) == 300
