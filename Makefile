@@ -19,8 +19,11 @@ help:  ## List the targets
 
 env: .venv/.ready  ## Build .venv from requirements.lock
 
+# An experiment of DVC's own, in a temporary directory: the working tree is not touched.
 demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree stays as it is
-	@bash demo.sh
+	-@dvc exp remove --quiet demo 2>/dev/null
+	dvc exp run --temp --name demo -S profile=smoke
+	@git show "$$(git for-each-ref --format='%(refname)' 'refs/exps/**/demo')":metrics/report.md
 
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
 	python -m pytest
@@ -30,8 +33,12 @@ lint: .venv/.ready  ## Check style and types
 	ruff format --check .
 	mypy
 
+gpu: .venv/.ready  ## Add what a CUDA machine needs: flash-attn, vLLM, liger-kernel, DeepSpeed
+	.venv/bin/uv pip install --python .venv/bin/python --no-build-isolation-package flash-attn \
+	    -r pyproject.toml --extra gpu
+
 lock:  ## Resolve pyproject.toml into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links -o requirements.lock
 
-.PHONY: help env demo test lint lock
+.PHONY: help env demo test lint gpu lock

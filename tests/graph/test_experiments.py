@@ -1,0 +1,122 @@
+"""The graph as its users run it: two experiments, what ran again, what each command shows."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.graph.conftest import SMALL, Clone
+
+pytestmark = pytest.mark.graph
+
+METRICS = ("data", "train", "merge", "evaluate")
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Output of two experiments run one after the other, the first committed in between."""
+
+    clone: Clone
+    first: str
+    second: str
+    first_prepared: dict[str, bytes]
+
+
+def prepared_bytes(clone: Clone) -> dict[str, bytes]:
+    directory = clone.root / "data" / "prepared"
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in files}
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
+@pytest.fixture(scope="module")
+def experiments(shared_clone: Clone) -> Iterator[Experiments]:
+    first = shared_clone.experiment().stdout
+    prepared = prepared_bytes(shared_clone)
+    shared_clone.run("git", "add", "-A")
+    shared_clone.run("git", "commit", "-qm", "smoke results")
+    second = shared_clone.experiment(lora_rank="64").stdout
+    return Experiments(shared_clone, first, second, prepared)
+
+
+def test_the_whole_graph_runs(experiments: Experiments) -> None:
+    assert stages_run(experiments.first) == [
+        *("ingest", "prepare"),
+        *sorted(
+            set(stages_run(experiments.first)) - {"ingest", "prepare"},
+            key=stages_run(experiments.first).index,
+        ),
+    ]
+    assert set(stages_run(experiments.first)) == {
+        *("ingest", "prepare", "train", "merge", "generate_base", "generate", "evaluate", "report"),
+    }
+    for name in METRICS:
+        metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
+        assert metrics, name
+
+
+def test_a_rank_trains_again_and_prepares_nothing(experiments: Experiments) -> None:
+    assert set(stages_run(experiments.second)) == {
+        *("train", "merge", "generate", "evaluate", "report"),
+    }
+    assert prepared_bytes(experiments.clone) == experiments.first_prepared
+
+
+def test_the_diff_of_params_is_the_changed_line(experiments: Experiments) -> None:
+    diff = experiments.clone.run("git", "diff", "-U0", "params.yaml").stdout
+    changed = [line for line in diff.splitlines() if re.match(r"[+-](?![+-])", line)]
+    assert changed == ["-lora_rank: 32", "+lora_rank: 64"]
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (("dvc", "metrics", "diff"), r"metrics/train\.json\s+eval_loss\s+[\d.]+\s+[\d.]+"),
+        (("dvc", "params", "diff"), r"params\.yaml\s+lora_rank\s+32\s+64"),
+        (("dvc", "exp", "show", "--csv", "--only-changed"), r"lora_rank"),
+        (("dvc", "plots", "diff", "--json"), r"metrics/convergence\.csv"),
+    ],
+)
+def test_each_comparison_shows_the_change(
+    experiments: Experiments, command: tuple[str, ...], shown: str
+) -> None:
+    assert re.search(shown, experiments.clone.run(*command).stdout)
+
+
+def test_the_effective_scaling_is_recorded(experiments: Experiments) -> None:
+    now = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    before = json.loads(experiments.clone.run("git", "show", "HEAD:metrics/train.json").stdout)
+    # alpha / sqrt(r): rank-stabilised scaling, with alpha kept at 64.
+    assert before["effective_scaling"] == pytest.approx(64 / 32**0.5, rel=1e-4)
+    assert now["effective_scaling"] == pytest.approx(64 / 64**0.5, rel=1e-4)
+
+
+def test_evaluation_parameters_judge_again_without_generating(experiments: Experiments) -> None:
+    output = experiments.clone.experiment(lora_rank="64", evaluation__stitching="seed").stdout
+    assert set(stages_run(output)) == {"evaluate", "report"}
+
+
+def test_repro_again_runs_nothing(experiments: Experiments) -> None:
+    output = experiments.clone.run("dvc", "repro").stdout
+    assert stages_run(output) == []
+    assert "Data and pipelines are up to date" in output
+
+
+def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
+    adapter = experiments.clone.root / "models/adapter/adapter_model.safetensors"
+    before = adapter.read_bytes()
+    train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    experiments.clone.run("dvc", "repro", "--single-item", "--force", "train")
+    assert adapter.read_bytes() == before
+    again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    assert again["eval_loss"] == train["eval_loss"]
+
+
+def test_settings_of_the_test_scale_are_known_keys() -> None:
+    # A key that vanished from the profile would silently run these tests at smoke scale.
+    assert set(SMALL) - {"profile"}
