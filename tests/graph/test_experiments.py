@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.graph.conftest import SMALL, Clone
+from tests.graph.conftest import Clone
 
 pytestmark = pytest.mark.graph
 
@@ -45,16 +45,10 @@ def experiments(shared_clone: Clone) -> Iterator[Experiments]:
 
 
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
-    assert stages_run(experiments.first) == [
-        *("ingest", "prepare"),
-        *sorted(
-            set(stages_run(experiments.first)) - {"ingest", "prepare"},
-            key=stages_run(experiments.first).index,
-        ),
-    ]
-    assert set(stages_run(experiments.first)) == {
-        *("ingest", "prepare", "train", "merge", "generate_base", "generate", "evaluate", "report"),
-    }
+    run = stages_run(experiments.first)
+    assert run[:2] == ["ingest", "prepare"]
+    assert run[-2:] == ["evaluate", "report"]
+    assert set(run[2:-2]) == {"train", "merge", "generate_base", "generate"}
     for name in METRICS:
         metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
         assert metrics, name
@@ -115,8 +109,3 @@ def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
     assert adapter.read_bytes() == before
     again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
     assert again["eval_loss"] == train["eval_loss"]
-
-
-def test_settings_of_the_test_scale_are_known_keys() -> None:
-    # A key that vanished from the profile would silently run these tests at smoke scale.
-    assert set(SMALL) - {"profile"}
