@@ -1,0 +1,95 @@
+"""Parameters as ms-swift command lines. Names and traps: ms-swift 4.6 command line reference."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.params import Params
+from stages.swift.model import Model
+
+TRAIN = Path("data/prepared/train.jsonl")
+VALIDATION = Path("data/prepared/validation.jsonl")
+
+# Stated because ms-swift's defaults differ from what a reproducible run needs, or may change.
+_ALWAYS: dict[str, Any] = {
+    "use_hf": True,
+    "check_model": False,  # true asks ModelScope about local models
+    "add_version": False,  # true appends a timestamp to output_dir
+    "strict": True,  # false replaces a row that fails to load by a random other one
+    "tuner_backend": "peft",
+    "lora_bias": "none",
+    "split_dataset_ratio": 0,
+    "dataset_shuffle": True,
+    "val_dataset_shuffle": False,
+    "train_dataloader_shuffle": True,
+    "load_from_cache_file": False,
+    "logging_first_step": True,
+    "include_num_input_tokens_seen": True,
+    "greater_is_better": False,
+    "save_only_model": False,  # the optimiser's state is what a killed run resumes from
+    "create_checkpoint_symlink": False,
+    "ignore_data_skip": False,
+}
+
+
+def training_arguments(
+    params: Params, model: Model, output_dir: Path, resume_from: Path | None
+) -> list[str]:
+    """Arguments of `swift sft`. The base is evaluated before the first step, once."""
+    arguments = {
+        name: value
+        for name, value in params.training().items()
+        if name not in {"model", "model_revision", "model_type", "template", "external_plugins"}
+    }
+    arguments |= {
+        "fp16": params.torch_dtype == "float16",  # float32 alone would turn it on
+        "data_seed": params.seed,
+        "dataset": TRAIN,
+        "val_dataset": VALIDATION,
+        "output_dir": output_dir,
+        "eval_on_start": resume_from is None,
+    }
+    if resume_from is not None:
+        arguments["resume_from_checkpoint"] = resume_from
+    return _command_line(_base_model(params, model) | arguments | _ALWAYS)
+
+
+def export_arguments(params: Params, model: Model, adapter: Path, output_dir: Path) -> list[str]:
+    """Arguments of `swift export` that merge `adapter` into its base."""
+    arguments: dict[str, Any] = {
+        "adapters": adapter,
+        "merge_lora": True,
+        "output_dir": output_dir,
+        "torch_dtype": params.torch_dtype,
+        "system": params.system,
+        "use_hf": True,
+        "exist_ok": False,
+        "safe_serialization": True,
+    }
+    if params.use_cpu:
+        arguments["device_map"] = "cpu"
+    return _command_line(_base_model(params, model) | arguments)
+
+
+def _base_model(params: Params, model: Model) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"model": model.name}
+    if model.revision is not None:
+        arguments["model_revision"] = model.revision
+    if params.model_type != "auto":
+        arguments["model_type"] = params.model_type
+    if params.template != "auto":
+        arguments["template"] = params.template
+    if params.external_plugins:
+        arguments["external_plugins"] = params.external_plugins
+    return arguments
+
+
+def _command_line(arguments: dict[str, Any]) -> list[str]:
+    line = []
+    for name, value in arguments.items():
+        values = value if isinstance(value, list) else [value]
+        line += [f"--{name}", *(_text(item) for item in values)]
+    return line
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
