@@ -31,19 +31,21 @@ from stages.runtime import StageError
 _BATCH_ROWS = 64
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 
+# Continuation marker and a metadata length of 0: the Arrow IPC streaming format.
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+
 
 @dataclass(frozen=True)
 class Located:
     """Where a source's rows lie: its files by split, in order.
 
     `root` bounds which image files rows may name; None means none (rows of a hub dataset embed
-    theirs, and must not pick files of this machine). `counts` are the rows a split must have
-    where the source says. `commit` is what a hub dataset's `revision` names.
+    theirs, and must not pick files of this machine). `commit` is what a hub dataset's `revision`
+    names.
     """
 
     files: dict[Split, list[Path]]
     root: Path | None
-    counts: dict[Split, int]
     revision: str | None = None
     commit: str | None = None
 
@@ -76,7 +78,7 @@ def locate_directory(source: str) -> Located:
     names += [path.relative_to(directory).as_posix() for path in directory.glob("data/*.parquet")]
     chosen = select_files(names, str(directory))
     files = {split: [directory / name for name in chosen[split]] for split in SPLITS}
-    return Located(files, directory, {})
+    return Located(files, directory)
 
 
 def locate_hub(source: str, revision: str) -> Located:
@@ -85,13 +87,13 @@ def locate_hub(source: str, revision: str) -> Located:
     from stages.dataset.hub import download  # noqa: PLC0415
 
     commit, files = download(source, revision, select_files)
-    return Located(files, None, {}, revision, commit)
+    return Located(files, None, revision, commit)
 
 
 def write_raw(directory: Path, located: Located) -> dict[Split, int]:
     """Write data/raw's parquet files from located files; return the rows of each split.
 
-    Raises StageError naming the file that is damaged, lacks a column or lost rows.
+    Raises StageError naming the file that is damaged, lacks a column or has no rows.
     """
     rows: dict[Split, int] = {}
     for split in SPLITS:
@@ -99,12 +101,6 @@ def write_raw(directory: Path, located: Located) -> dict[Split, int]:
         rows[split] = write_split(
             directory, split, batches, lambda name: _read_image(located.root, name)
         )
-        expected = located.counts.get(split, rows[split])
-        if rows[split] != expected:
-            raise StageError(
-                f"{located.files[split][0].parent}: {rows[split]} rows of {expected}; "
-                "a file is truncated: save the dataset again"
-            )
         if not rows[split]:
             raise StageError(f"{located.files[split][0]}: split {split} has no rows")
     return rows
@@ -147,7 +143,6 @@ def _check_shards(names: list[str], where: str) -> None:
 
 def _locate_arrow(directory: Path) -> Located:
     files: dict[Split, list[Path]] = {}
-    counts: dict[Split, int] = {}
     for split in SPLITS:
         folder = directory / split
         state = folder / "state.json"
@@ -157,11 +152,7 @@ def _locate_arrow(directory: Path) -> Located:
             )
         names = [entry["filename"] for entry in _read_json(state)["_data_files"]]
         files[split] = [folder / name for name in names]
-        splits = _read_json(folder / "dataset_info.json").get("splits") or {}
-        # A stream cut between two batches reads without complaint, so the row count is needed.
-        if split in splits:
-            counts[split] = splits[split]["num_examples"]
-    return Located(files, directory, counts)
+    return Located(files, directory)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -173,13 +164,20 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".arrow":
-        with readable(path), pa.memory_map(os.fspath(path)) as source:
-            reader = pa.ipc.open_stream(source)
-            check_columns(reader.schema, path)
-            yield from reader
-    else:
+    if path.suffix == ".parquet":
         yield from parquet_batches(path, _BATCH_ROWS)
+        return
+    with readable(path), pa.memory_map(os.fspath(path)) as source:
+        # A stream cut between two batches reads without complaint, a few rows short.
+        if source.size() < len(_END_OF_STREAM) or not _ends_with(source, _END_OF_STREAM):
+            raise pa.ArrowInvalid("the end of the stream is missing")
+        reader = pa.ipc.open_stream(source)
+        check_columns(reader.schema, path)
+        yield from reader
+
+
+def _ends_with(file: pa.NativeFile, ending: bytes) -> bool:
+    return bytes(file.read_at(len(ending), file.size() - len(ending))) == ending
 
 
 def _read_image(root: Path | None, name: str) -> bytes | None:

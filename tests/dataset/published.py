@@ -5,11 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
+from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -17,7 +21,7 @@ TEXT = ("question", "answer", "category", "type", "test_code", "entry_point", "s
 FEATURES = Features({name: Value("string") for name in TEXT} | {"image": Image()})
 
 Row = dict[str, Any]
-Splits = dict[str, list[Row]]
+Splits = Mapping[str, list[Row]]
 
 
 def picture(seed: int, size: tuple[int, int] = (96, 64), mode: str = "RGB") -> Pillow.Image:
@@ -41,7 +45,9 @@ def completion_row(number: int = 0) -> Row:
             f'    """Return a circuit of n qubits with {number} Hadamard gates."""\n'
             "    pass"
         ),
-        "answer": f"    circuit = QuantumCircuit(n)\n    circuit.h([0] * {number})\n    return circuit",
+        "answer": (
+            f"    circuit = QuantumCircuit(n)\n    circuit.h([0] * {number})\n    return circuit"
+        ),
         "category": "circuits_and_gates",
         "type": "function_completion",
         "test_code": "def check(candidate):\n    assert candidate(1).num_qubits == 1",
@@ -87,8 +93,8 @@ def good_splits(count: int = 6) -> Splits:
     """Three splits of valid rows without a row in common."""
     return {
         "train": good_rows(count),
-        "validation": good_rows(count, first=100),
-        "test": good_rows(count, first=200),
+        "validation": good_rows(count, first=300),
+        "test": good_rows(count, first=600),
     }
 
 
@@ -109,6 +115,13 @@ def write_parquet(directory: Path, splits: Splits, shards: int = 1) -> Path:
     return directory
 
 
+def write_table(path: Path, rows: list[Row]) -> None:
+    """One parquet file by pyarrow alone, for rows that `datasets` would refuse to encode."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([(name, pa.string()) for name in TEXT] + [("image", image)])
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
+
+
 def write_arrow(directory: Path, splits: Splits) -> Path:
     """What `save_to_disk` writes."""
     DatasetDict({split: dataset(rows) for split, rows in splits.items()}).save_to_disk(directory)
@@ -117,8 +130,6 @@ def write_arrow(directory: Path, splits: Splits) -> Path:
 
 def workspace(root: Path, source: str | Path, **changes: object) -> Path:
     """A directory with the repository's parameters, `data.source` set to `source`."""
-    from ruamel.yaml import YAML
-
     root.mkdir(parents=True, exist_ok=True)
     shutil.copytree(REPOSITORY / "profiles", root / "profiles")
     yaml = YAML()

@@ -1,5 +1,6 @@
 """Images: one canonical form, damaged ones refused, token counts as the library has them."""
 
+import io
 import struct
 import zlib
 
@@ -29,7 +30,9 @@ def png_of_size(width: int, height: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     body = zlib.compress(b"\0" * 1000)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,8 +78,6 @@ def test_first_frame_of_an_animation_is_taken() -> None:
 
 
 def encode_gif(frames: list[Image.Image]) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
     return buffer.getvalue()
@@ -147,9 +148,13 @@ def test_a_damaged_file_never_escapes(
 
 
 def test_image_tokens_are_those_of_the_library() -> None:
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import (  # noqa: PLC0415
+        smart_resize,
+    )
 
-    sizes = [(w, h) for w in (1, 15, 16, 17, 48, 200, 333, 640, 5000) for h in (1, 31, 64, 640, 900)]
+    sizes = [
+        (w, h) for w in (1, 15, 16, 17, 48, 200, 333, 640, 5000) for h in (1, 31, 64, 640, 900)
+    ]
     for width, height in (size for size in sizes if max(size) <= 200 * min(size)):
         rows, columns = smart_resize(height, width, 32, 256 * 256, 4096 * 4096)
         assert image_tokens(width, height) == rows * columns // 32**2, (width, height)
