@@ -88,6 +88,7 @@ class Params(_Section):
 
     model: Name
     model_revision: Name
+    model_type: Name
     torch_dtype: Literal["bfloat16", "float16", "float32"]
     bf16: bool
     attn_impl: Literal["flash_attn", "flash_attention_2", "flash_attention_3", "sdpa", "eager"]
