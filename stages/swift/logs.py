@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.runtime import StageError, atomic_open, read_jsonl, write_json
+from stages.swift.scratch import drop_half_line
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STEP = "global_step/max_steps"
@@ -165,13 +166,8 @@ def _by_step(rows: Iterable[dict[str, Any]]) -> list[dict[str, float]]:
 
 def _rows(directory: Path) -> list[dict[str, Any]]:
     path = directory / "logging.jsonl"
-    if not path.is_file():
-        return []
-    # A killed run may leave half a line.
-    text = path.read_bytes()
-    if not text.endswith(b"\n"):
-        path.write_bytes(text[: text.rfind(b"\n") + 1])
-    return read_jsonl(path)
+    drop_half_line(path)
+    return read_jsonl(path) if path.is_file() else []
 
 
 def _read_attempt(directory: Path) -> Attempt:

@@ -75,6 +75,12 @@ def _lock(lock_path: Path, path: Path) -> int:
         os.close(descriptor)
 
 
+def drop_half_line(path: Path) -> None:
+    """Remove what follows the last newline of a file that a killed process was appending to."""
+    if path.is_file() and not (content := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+
+
 @contextmanager
 def new_directory(target: Path) -> Iterator[Path]:
     """An empty directory that takes the place of `target` when the block succeeds.

@@ -1,0 +1,85 @@
+"""merge: models/adapter → models/merged by `swift export`, proven equal to base and adapter."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from stages.dataset.prepared import read_prepared
+from stages.params import Params, load_params
+from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
+from stages.swift.arguments import VALIDATION, export_arguments
+from stages.swift.device import device_name, require_device
+from stages.swift.model import Model, directory_sha256, locate_model
+from stages.swift.proof import TOLERANCES, Proof, check, compare, observe
+from stages.swift.run import run_swift
+from stages.swift.scratch import new_directory, run_key, scratch_directory
+
+ADAPTER = Path("models/adapter")
+MERGED = Path("models/merged")
+METRICS = Path("metrics/merge.json")
+TRAIN_METRICS = Path("metrics/train.json")
+
+
+def main() -> None:
+    """Merge, prove, and only then publish."""
+    params = load_params()
+    require_device(params)
+    base = locate_model(params.model, params.model_revision)
+    trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))["eval_loss"]
+    tolerance = TOLERANCES[params.torch_dtype]
+    with new_directory(MERGED) as directory:
+        _export(params, base, directory)
+        proof = prove(params, base, directory)
+        check(proof, trained, tolerance)
+    write_json(
+        METRICS,
+        {
+            "eval_loss": {
+                "trained": trained,
+                "adapter": round(proof.adapter_eval_loss, 8),
+                "merged": round(proof.merged_eval_loss, 8),
+            },
+            "largest_logit_difference": proof.largest_logit_difference,
+            "top1_agreement": round(proof.top1_agreement, 6),
+            "prompts": proof.prompts,
+            "positions": proof.positions,
+            "dtype": params.torch_dtype,
+            "tolerance": asdict(tolerance),
+            "provenance": {
+                "model": params.model,
+                "model_digest": base.digest,
+                "adapter_sha256": file_sha256(ADAPTER / "adapter_model.safetensors"),
+                "device": device_name(params),
+                "versions": versions("ms-swift", "torch", "transformers", "peft"),
+            },
+        },
+    )
+    print(
+        f"merged = base + adapter: largest logit difference "
+        f"{proof.largest_logit_difference:.2g} over {proof.positions} positions, "
+        f"{proof.top1_agreement:.2%} of top tokens agree, eval_loss {trained:.4f} as trained and "
+        f"{proof.merged_eval_loss:.4f} merged"
+    )
+
+
+def prove(params: Params, base: Model, merged: Path) -> Proof:
+    """Compare the model in `merged` with `base` and the adapter on the validation split."""
+    samples = read_prepared(VALIDATION)
+    return compare(
+        observe(params, base, samples, ADAPTER),
+        observe(params, Model(str(merged), None, ""), samples),
+    )
+
+
+def _export(params: Params, base: Model, directory: Path) -> None:
+    if not (ADAPTER / "adapter_config.json").is_file():
+        raise StageError(f"{ADAPTER} has no adapter; run the train stage (dvc repro train)")
+    key = run_key({"adapter": directory_sha256(ADAPTER), "model": base.digest})
+    directory.rmdir()  # swift export creates it, and refuses one that exists
+    with scratch_directory("merge", key) as scratch:
+        arguments = export_arguments(params, base, ADAPTER, directory)
+        run_swift("export", arguments, scratch.path / "swift.log", scratch.lock)
+
+
+if __name__ == "__main__":
+    stage_main(main)

@@ -1,0 +1,71 @@
+"""A model and its template in this process, set up the way training sets them up."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.params import Params
+from stages.swift.model import Model
+
+if TYPE_CHECKING:
+    from swift.template import Template
+    from transformers import PreTrainedModel
+
+
+def load_plugins(params: Params) -> None:
+    """Import ms-swift, quietly, and the external plugins, which register templates with it."""
+    os.environ.setdefault("LOG_LEVEL", "ERROR")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+    from swift.utils import import_external_file  # noqa: PLC0415
+
+    for plugin in params.external_plugins:
+        import_external_file(plugin)
+
+
+def load_model(
+    params: Params, model: Model, adapter: Path | None = None
+) -> tuple["PreTrainedModel", "Template"]:
+    """The model, with an adapter on it if one is given, and its template, on the device to use.
+
+    The template carries the system prompt and max_pixels of training: ms-swift does not restore
+    the latter by itself.
+    """
+    import torch  # noqa: PLC0415
+
+    load_plugins(params)
+    from swift.model import get_model_processor  # noqa: PLC0415
+    from swift.tuners import Swift  # noqa: PLC0415
+
+    network, processor = get_model_processor(
+        model.name,
+        revision=model.revision,
+        torch_dtype=getattr(torch, params.torch_dtype),
+        device_map="cpu" if params.use_cpu else None,
+        attn_impl=params.attn_impl,
+        model_type=unless_auto(params.model_type),
+        use_hf=True,
+    )
+    template = build_template(params, processor)
+    template.model = network  # the collator asks it for position ids
+    if adapter is not None:
+        network = Swift.from_pretrained(network, str(adapter))
+    return network.eval(), template
+
+
+def build_template(params: Params, processor: Any) -> "Template":
+    """ms-swift's template for `processor`, as in training."""
+    from swift.template import get_template  # noqa: PLC0415
+
+    return get_template(
+        processor,
+        default_system=params.system,
+        max_pixels=params.max_pixels,
+        template_type=unless_auto(params.template),
+    )
+
+
+def unless_auto(value: str) -> str | None:
+    """The value of a parameter whose "auto" leaves the choice to ms-swift."""
+    return None if value == "auto" else value
