@@ -37,7 +37,9 @@ def main() -> None:
         check_quarantine(counts, data.max_quarantine, REFUSED)
         REFUSED.unlink()
     summary = summarise(counts)
-    provenance = read_provenance(RAW) | {"versions": versions("pyarrow", "pillow", "pydantic")}
+    raw = read_provenance(RAW)
+    provenance = {key: raw[key] for key in ("source", "revision", "commit")}
+    provenance["versions"] = versions("pyarrow", "pillow", "pydantic")
     write_json(METRICS, summary | {"provenance": provenance})
     rows = ", ".join(f"{split} {usable_rows(counts, split)}" for split in SPLITS)
     print(f"{PREPARED}: {rows} rows; {refused_rows(counts)} in quarantine.jsonl")

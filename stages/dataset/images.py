@@ -94,7 +94,8 @@ def _decode(data: bytes) -> Image.Image | Violation:
                 return Violation("image", "image_too_large", f"is {size}, over {MAX_PIXELS} pixels")
             if opened.mode == "F":
                 return Violation("image", "image_mode", "has floating-point samples")
-            return _on_white(ImageOps.exif_transpose(opened))
+            ImageOps.exif_transpose(opened, in_place=True)
+            return _on_white(opened)
     except Image.DecompressionBombError as error:
         return Violation("image", "image_too_large", str(error))
     # What Pillow's decoders raise on damaged data.
@@ -110,8 +111,13 @@ def _on_white(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image.convert("RGB")
     rgba = image.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB")
+    alpha = rgba.getchannel("A")
+    # Most figures are saved with an alpha channel that is opaque throughout.
+    if alpha.getextrema() == (255, 255):
+        return rgba.convert("RGB")
+    white = Image.new("RGB", rgba.size, "white")
+    white.paste(rgba, mask=alpha)
+    return white
 
 
 def _shrink(image: Image.Image, max_size: int) -> Image.Image:

@@ -55,6 +55,24 @@ def test_transparency_is_laid_on_white() -> None:
     assert [image.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0, 0, 255)]
 
 
+def test_half_transparency_is_blended_and_opaque_alpha_is_dropped() -> None:
+    half = canonical(encode(Image.new("RGBA", (1, 1), (0, 0, 0, 51)))).image
+    assert half.getpixel((0, 0)) == (204, 204, 204)
+    opaque = picture(1).copy()
+    opaque.putalpha(255)
+    assert canonical(encode(opaque)).name == canonical(encode(picture(1))).name
+
+
+def test_a_rotated_photograph_is_stored_upright() -> None:
+    upright = picture(6)
+    rotated = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned 90° clockwise
+    buffer = io.BytesIO()
+    rotated.save(buffer, "PNG", exif=exif)
+    assert canonical(buffer.getvalue()).name == canonical(encode(upright)).name
+
+
 def test_palette_transparency_is_laid_on_white() -> None:
     palette = Image.new("P", (2, 1), 0)
     palette.putpalette([255, 0, 0, 0, 255, 0])
