@@ -1,0 +1,73 @@
+"""Shifting code sideways without touching the insides of its strings."""
+
+import ast
+import io
+import tokenize
+
+
+def parse(code: str) -> ast.Module | None:
+    """The syntax tree of `code`, None if it does not parse. A top-level `return` does."""
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def dedent(code: str) -> str:
+    """Remove the indentation that all lines share, counting blanks and tabs as they stand."""
+    lines = code.split("\n")
+    inside = _inside_strings(code)
+    free = [line for i, line in enumerate(lines) if i not in inside and line.strip()]
+    margin = _shared_margin(free)
+    return "\n".join(
+        line if i in inside else line.removeprefix(margin) if line.strip() else ""
+        for i, line in enumerate(lines)
+    )
+
+
+def indent(code: str, margin: str) -> str:
+    """Put `margin` before every line that holds code."""
+    inside = _inside_strings(code)
+    return "\n".join(
+        line if i in inside or not line.strip() else margin + line
+        for i, line in enumerate(code.split("\n"))
+    )
+
+
+def aligned(code: str) -> str | None:
+    """`code` moved to column 0 so that it parses as a module, None if no shift makes it parse.
+
+    Besides a uniform indentation: a first line that lost its own, as tokenizers strip it, and
+    imports at column 0 above an indented body.
+    """
+    lines = code.strip("\n").split("\n")
+    shifts = [dedent("\n".join(lines))]
+    second = next((i for i, line in enumerate(lines) if i and line[:1].isspace()), 1)
+    for start in sorted({1, second}):
+        head = "\n".join(line.strip() for line in lines[:start])
+        shifts.append(head + "\n" + dedent("\n".join(lines[start:])))
+    return next((shifted for shifted in shifts if parse(shifted) is not None), None)
+
+
+def _shared_margin(lines: list[str]) -> str:
+    margins = [line[: len(line) - len(line.lstrip())] for line in lines]
+    if not margins:
+        return ""
+    low, high = min(margins), max(margins)
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return low[: min(same, len(high))]
+
+
+def _inside_strings(code: str) -> set[int]:
+    """Indices of the lines that begin inside a string literal."""
+    if '"""' not in code and "'''" not in code and "\\\n" not in code:
+        return set()
+    inside: set[int] = set()
+    try:
+        # Within brackets the tokenizer asks for no consistent indentation.
+        for token in tokenize.generate_tokens(io.StringIO(f"(\n{code}\n)").readline):
+            if token.type == tokenize.STRING:
+                inside.update(range(token.start[0] - 1, token.end[0] - 1))
+    except (tokenize.TokenError, SyntaxError):
+        pass  # code cut off in the middle: what was read so far stands
+    return inside
