@@ -12,7 +12,7 @@ from stages.completions.extract import extract_code, strip_reasoning
 from stages.completions.records import Completion
 from stages.completions.stitch import stitch
 from stages.completions.tasks import Task
-from stages.judge import Program, Verdict, judge
+from stages.judge import JudgeUnavailable, Program, Verdict, judge
 from stages.params.schema import EvaluationParams
 from stages.runtime import StageError
 
@@ -111,10 +111,13 @@ def _judge(programs: list[Program], params: EvaluationParams, label: str) -> Ite
         timeout=params.timeout,
         memory_mb=params.memory_mb,
     )
-    for verdict in tqdm(verdicts, f"judge {label}", len(programs), unit="program"):
-        if verdict.outcome == "judge_error":
-            raise StageError(
-                f"{label}: the judge failed on {verdict.task_id} twice ({verdict.detail}); "
-                "this is not the model's failure: run evaluate again"
-            )
-        yield verdict
+    try:
+        for verdict in tqdm(verdicts, f"judge {label}", len(programs), unit="program"):
+            if verdict.outcome == "judge_error":
+                raise StageError(
+                    f"{label}: the judge failed on {verdict.task_id} ({verdict.detail}); "
+                    "this is not the model's failure: run evaluate again"
+                )
+            yield verdict
+    except JudgeUnavailable as error:
+        raise StageError(str(error)) from None
