@@ -81,7 +81,7 @@ def render(profile: str, metrics: dict[str, Any], published: dict[str, Any]) -> 
         "eval_loss is before training and at the best step "
         f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "
         "intervals: Wilson for pass@1 of one sample a task, bootstrap over tasks otherwise.",
-        f"Merge: largest logit difference {metrics['merge']['max_logit_difference']:.2g}.",
+        f"Merge: largest logit difference {metrics['merge']['largest_logit_difference']:.2g}.",
     ]
     if full:
         lines.append(f"Published figures: {published['source']}.")
