@@ -153,7 +153,7 @@ def _describe(error: BaseException) -> str:
         message = ""
     first = message.splitlines()[0] if message else ""
     first = re.sub(r"0x[0-9a-fA-F]+", "0x…", first)
-    first = re.sub(r"(?:/[\w.+-]+){2,}", lambda match: PurePath(match[0]).name, first)
+    first = re.sub(r"(?<![\w:/.])(?:/[\w.+-]+){2,}", lambda match: PurePath(match[0]).name, first)
     if isinstance(error, AssertionError):
         where = _test_line(error)
         first = first or (f"assertion at line {where} of the test" if where else "")
