@@ -1,5 +1,6 @@
 """Whether this machine can run what the parameters ask for, asked before anything is loaded."""
 
+import os
 from importlib.util import find_spec
 
 from stages.params import Params
@@ -7,8 +8,13 @@ from stages.runtime import StageError
 
 
 def require_device(params: Params) -> None:
-    """Raise StageError when the parameters need a CUDA GPU or flash-attn that is not there."""
+    """Raise StageError when the parameters need a CUDA GPU or flash-attn that is not there.
+
+    On the CPU, torch gets one thread unless OMP_NUM_THREADS says otherwise: results would depend
+    on the number of cores, and models of that size are slower with more.
+    """
     if params.use_cpu:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         return
     # Imported here: the CPU profile need not wait for it.
     import torch  # noqa: PLC0415

@@ -37,7 +37,7 @@ CURVE = {
 class Attempt:
     """Where the current attempt at a run starts: after `start_step` steps and `seconds` of them.
 
-    `resumed` counts the attempts before it that reached a checkpoint.
+    `resumed` counts the attempts before it.
     """
 
     start_step: int = 0

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def check(proof: Proof, trained_eval_loss: float, tolerance: Tolerance) -> None:
     losses = (trained_eval_loss, proof.adapter_eval_loss, proof.merged_eval_loss)
     trouble = []
     # Not-a-number fails every comparison below, so each is written as what must hold.
-    if not max(losses) - min(losses) <= tolerance.eval_loss:
+    if not all(abs(a - b) <= tolerance.eval_loss for a, b in combinations(losses, 2)):
         trouble.append(
             f"eval_loss is {losses[0]:.6g} as trained, {losses[1]:.6g} with the adapter on its "
             f"base, {losses[2]:.6g} merged (tolerance {tolerance.eval_loss})"

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.completions.tasks import Task
+from stages.params import Params
+from stages.swift.engine import Prompt, _images, _seed, batches
+from tests.swift.conftest import changed
+
+
+def prompt(name: str, question: str = "q", images: tuple[str, ...] = ()) -> Prompt:
+    task = Task(
+        task_id=f"dataset/{name}",
+        benchmark="dataset",
+        type="qa",
+        category="circuits_and_gates",
+        question=question,
+        images=images,
+        test_code="",
+        entry_point="",
+        reference="",
+        multimodal=bool(images),
+    )
+    return Prompt(task, "standard")
+
+
+def transformers_params(full: Params, size: int) -> Params:
+    generation = full.generation.model_dump() | {"backend": "transformers", "batch_size": size}
+    return changed(full, generation=generation)
+
+
+@given(
+    lengths=st.lists(st.integers(min_value=0, max_value=50), max_size=30),
+    size=st.integers(min_value=1, max_value=9),
+    order=st.randoms(use_true_random=False),
+)
+def test_batches_hold_every_prompt_once_whatever_the_order(
+    full: Params, lengths: list[int], size: int, order: object
+) -> None:
+    prompts = [prompt(str(i), "x" * n) for i, n in enumerate(lengths)]
+    params = transformers_params(full, size)
+    planned = batches(prompts, params)
+    assert sorted(p.key for batch in planned for p in batch) == sorted(p.key for p in prompts)
+    assert all(0 < len(batch) <= size for batch in planned)
+    shuffled = list(prompts)
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert batches(shuffled, params) == planned
+
+
+def test_prompts_with_and_without_images_are_not_interleaved(full: Params) -> None:
+    prompts = [prompt(str(i), "q" * i, ("a.png",) if i % 2 else ()) for i in range(8)]
+    first, second = batches(prompts, transformers_params(full, 4))
+    assert {p.task.multimodal for p in first} == {False}
+    assert {p.task.multimodal for p in second} == {True}
+
+
+def test_a_blank_image_is_white_and_of_the_same_size(tmp_path: Path) -> None:
+    path = tmp_path / "circuit.png"
+    Image.new("RGB", (37, 21), "black").save(path)
+    standard = prompt("a", images=(str(path),))
+    assert _images(standard) == [str(path)]
+    (blank,) = _images(Prompt(standard.task, "blank_images"))
+    assert isinstance(blank, Image.Image)
+    assert blank.size == (37, 21)
+    assert blank.getcolors() == [(37 * 21, (255, 255, 255))]
+
+
+def test_seeds_differ_by_batch_and_by_parameter_and_repeat() -> None:
+    assert _seed(1, prompt("a")) == _seed(1, prompt("a"))
+    assert len({_seed(1, prompt("a")), _seed(1, prompt("b")), _seed(2, prompt("a"))}) == 3
+    assert 0 <= _seed(1, prompt("a")) < 2**31

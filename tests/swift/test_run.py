@@ -1,0 +1,150 @@
+"""`run_swift` with scripts in the place of ms-swift's modules."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+from stages.runtime import StageError
+from stages.swift import run
+from stages.swift.run import run_swift
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> int:
+    return os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> Path:
+    script = tmp_path / "sft.py"
+    script.write_text(textwrap.dedent(source))
+    spec = ModuleSpec("swift.cli.sft", None, origin=str(script))
+    monkeypatch.setattr(run, "find_spec", lambda _: spec)
+    return tmp_path / "swift.log"
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + 20
+    while not (path.is_file() and path.read_text().endswith("\n")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return path.read_text().strip()
+
+
+def test_losses_are_shown_and_everything_is_logged(
+    tmp_path: Path,
+    lock: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    log = stand_in(
+        monkeypatch,
+        tmp_path,
+        """
+        import os, sys
+        print("[INFO:swift] a lot of settings")
+        print("Train:  33%|###  | 1/3", end="\\r", file=sys.stderr)
+        print({"loss": "1.25", "token_acc": "0.5", "global_step/max_steps": "20/60",
+               "remaining_time": "3m 5s"})
+        print(os.environ["PYTHONHASHSEED"], sys.argv[1:])
+        """,
+    )
+    memory = run_swift("sft", ["--seed", "42"], log, lock)
+    shown = capfd.readouterr().out
+    assert shown == "step 20/60  loss 1.25  token_acc 0.5  3m 5s left\n"
+    content = log.read_text()
+    assert "a lot of settings" in content
+    assert "0 ['--seed', '42']" in content
+    assert 2**20 < memory < 2**40
+
+
+def test_a_failure_names_the_error_and_the_log(
+    tmp_path: Path, lock: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = stand_in(
+        monkeypatch,
+        tmp_path,
+        """
+        import atexit
+        atexit.register(print, "Train:  10%|#   | 1/10 [00:01<00:09, 1.0s/it]")
+        atexit.register(print, "[INFO:swift] End time of running main")
+        raise ValueError("template_type: 'nothing' not in the list")
+        """,
+    )
+    with pytest.raises(StageError) as raised:
+        run_swift("sft", [], log, lock)
+    assert str(raised.value) == (
+        f"swift sft failed: ValueError: template_type: 'nothing' not in the list (log: {log})"
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_stage_ends_the_whole_group(
+    tmp_path: Path, lock: int, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    log = stand_in(
+        monkeypatch,
+        tmp_path,
+        f"""
+        import os, signal, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        with open({str(tmp_path / "pid")!r}, "w") as file:
+            print(child.pid, file=file)
+        os.kill(os.getppid(), signal.{number.name})
+        time.sleep(60)
+        """,
+    )
+    with pytest.raises(StageError, match=f"stopped by {number.name}; run the same command"):
+        run_swift("sft", [], log, lock)
+    pid = int(wait_for(tmp_path / "pid"))
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_a_killed_stage_takes_swift_with_it(tmp_path: Path) -> None:
+    (tmp_path / "sft.py").write_text(
+        "import os, time\n"
+        f"print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w'), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    stage = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import os\n"
+            "from importlib.machinery import ModuleSpec\n"
+            "from pathlib import Path\n"
+            "from stages.swift import run\n"
+            f"spec = ModuleSpec('s', None, origin={str(tmp_path / 'sft.py')!r})\n"
+            "run.find_spec = lambda _: spec\n"
+            f"lock = os.open({str(tmp_path / 'lock')!r}, os.O_RDWR | os.O_CREAT)\n"
+            f"run.run_swift('sft', [], Path({str(tmp_path / 'log')!r}), lock)\n",
+        ],
+        cwd=ROOT,
+    )
+    pid = int(wait_for(tmp_path / "pid"))
+    stage.kill()
+    stage.wait()
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
