@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+import types
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Image, load_dataset
 
-from stages.dataset.raw import SPLITS, raw_file
+from stages.dataset.raw import SPLITS, raw_file, raw_rows
 from stages.dataset.sources import is_local, locate_directory, select_files, write_raw
+from stages.ingest import main as ingest_main
 from stages.runtime import StageError
 from tests.dataset.published import (
     encode,
@@ -235,3 +238,26 @@ def test_what_is_taken_for_a_directory(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path)
     assert is_local(source) is local
+
+
+def test_synthetic_rows_are_generated_at_the_sizes_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    def generate(counts: dict[str, int], *, seed: int, workers: int, directory: Path) -> None:
+        asked.update(seed=seed, parallel=workers >= 1)
+        for split, count in counts.items():
+            write_table(directory / f"{split}-00000-of-00001.parquet", good_rows(count))
+
+    # The generator itself has its own tests; here its rows only have to arrive.
+    module = types.ModuleType("stages.synthetic.generate")
+    monkeypatch.setattr(module, "generate", generate, raising=False)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    sizes = {"synthetic_train": 5, "synthetic_validation": 3, "synthetic_test": 4}
+    monkeypatch.chdir(workspace(tmp_path / "work", "synthetic", seed=7, **sizes))
+    ingest_main()
+    assert asked == {"seed": 7, "parallel": True}
+    rows = {split: raw_rows(Path("data/raw"), split) for split in SPLITS}
+    assert rows == {"train": 5, "validation": 3, "test": 4}
+    assert json.loads(Path("data/raw/source.json").read_text())["source"] == "synthetic"
