@@ -3,7 +3,6 @@
 import asyncio
 import builtins
 import gc
-import inspect
 import json
 import linecache
 import os
@@ -14,13 +13,17 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePath
 from types import CodeType
 from typing import Any, NoReturn
+
+# The functions below resolve names here, not in the module that a program may patch.
+__builtins__ = dict(vars(builtins))  # type: ignore[assignment]
 
 SOLUTION, TEST = "<solution>", "<test>"
 _MODULE = "solution"
 _DETAIL = 300
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+_PATH = re.compile(r"(?<![\w:/.])(?:/[\w.+-]+){2,}")
 
 # What a program gets when the isolation refuses: no such right, read-only file system, no network,
 # no space left, file too large, no more processes.
@@ -33,7 +36,7 @@ class Task:
 
     code: str
     test: CodeType
-    calls: tuple[str, ...]
+    calls: tuple[tuple[str, bool], ...]  # name, whether it takes the candidate
     entry_point: str
 
 
@@ -46,14 +49,16 @@ def run(task: Task, report: Callable[[bytes], None]) -> NoReturn:
     # Bound before the program runs: it may replace anything it can import.
     dumps, getpid, leave, pristine = json.dumps, os.getpid, os._exit, dict(vars(builtins))
     try:
-        _execute(task, pristine)
-        outcome, detail = "passed", ""
-    except _Ended as end:
-        outcome, detail = end.args
-    # A fork of the program that came back here has no say.
-    if getpid() == 1:
-        report(dumps([outcome, detail]).encode())
-    leave(0)
+        try:
+            _execute(task, pristine)
+            outcome, detail = "passed", ""
+        except _Ended as end:
+            outcome, detail = end.args
+        # A fork of the program that came back here has no say.
+        if getpid() == 1:
+            report(dumps([outcome, detail]).encode())
+    finally:
+        leave(1)
 
 
 def prepare_process() -> None:
@@ -93,13 +98,12 @@ def _execute(task: Task, pristine: dict[str, Any]) -> None:
     if task.entry_point:
         scope[task.entry_point] = candidate
     _guard(exec, task.test, scope)
-    for name in task.calls:
+    for name, takes_candidate in task.calls:
         function = scope.get(name)
         if not isinstance(function, types.FunctionType):
             raise _Ended("runtime_error", f"the test's {name} was replaced")
-        wants = name == "check" or "candidate" in inspect.signature(function).parameters
-        result = _guard(function, *([candidate] if wants else []))
-        if inspect.iscoroutine(result):
+        result = _guard(function, *([candidate] if takes_candidate else []))
+        if isinstance(result, types.CoroutineType):
             _guard(asyncio.run, result)
 
 
@@ -152,8 +156,7 @@ def _describe(error: BaseException) -> str:
     except BaseException:  # a program's own exception may fail to print
         message = ""
     first = message.splitlines()[0] if message else ""
-    first = re.sub(r"0x[0-9a-fA-F]+", "0x…", first)
-    first = re.sub(r"(?<![\w:/.])(?:/[\w.+-]+){2,}", lambda match: PurePath(match[0]).name, first)
+    first = _PATH.sub(lambda match: match[0].rpartition("/")[2], _ADDRESS.sub("0x…", first))
     if isinstance(error, AssertionError):
         where = _test_line(error)
         first = first or (f"assertion at line {where} of the test" if where else "")

@@ -46,17 +46,23 @@ def run_task(request: dict[str, Any]) -> Result:
     return _supervise(task, request["timeout"], request["memory_mb"])
 
 
-def _compile_test(test: str) -> tuple[tuple[str, ...], CodeType]:
-    """Names of the functions of `test` to call, `check` and every `test_*`, and its code.
+def _compile_test(test: str) -> tuple[tuple[tuple[str, bool], ...], CodeType]:
+    """The functions of `test` to call, `check` and every `test_*`, and its code.
+
+    With each name goes whether it takes the candidate: `check` does, `test_*` by a parameter so
+    named.
 
     A test that already ends in `check(...)`, as Qiskit HumanEval Hard's do, is not run twice.
     """
     tree = ast.parse(test)
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    names = [node.name for node in tree.body if isinstance(node, functions)]
-    names = [name for name in names if name == "check" or name.startswith("test_")]
+    calls = {
+        node.name: node.name == "check" or "candidate" in {a.arg for a in node.args.args}
+        for node in tree.body
+        if isinstance(node, functions) and (node.name == "check" or node.name.startswith("test_"))
+    }
     tree.body = [node for node in tree.body if not _calls_check(node)]
-    return tuple(dict.fromkeys(names)), compile(tree, runner.TEST, "exec", dont_inherit=True)
+    return tuple(calls.items()), compile(tree, runner.TEST, "exec", dont_inherit=True)
 
 
 def _calls_check(node: ast.stmt) -> bool:
