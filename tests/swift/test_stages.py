@@ -1,0 +1,225 @@
+"""train → merge → generate as users run them, on a tiny model and a few rows."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from stages.completions.records import read_completions
+from stages.params import load_params
+from stages.runtime import StageError, file_sha256
+from stages.swift.model import Model
+from tests.swift.conftest import ROOT
+
+TINY = ROOT / "tests" / "assets" / "tiny-qwen3-vl"
+EVERY = 2  # steps between evaluations, of 6
+
+pytestmark = [
+    pytest.mark.graph,
+    pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not there"),
+]
+
+
+class Workspace:
+    """A directory that the stages take for the repository, with a cache of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cache = root / "cache"
+        (root / "tests").mkdir(parents=True)
+        for name in ("stages", "requirements.lock", "tests/assets"):
+            (root / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / "profiles", root / "profiles")
+        shutil.copy(ROOT / "params.yaml", root)
+        self.set("profiles/smoke.yaml", eval_steps=EVERY, save_steps=EVERY, logging_steps=1)
+        generation = {"backend": "transformers", "batch_size": 4, "max_new_tokens": 12}
+        self.set("profiles/smoke.yaml", generation=generation)
+        self.set("params.yaml", profile="smoke")
+        for split, rows in (("train", 24), ("validation", 8), ("test", 6)):
+            self._write_split(split, rows)
+
+    def set(self, file: str, **values: Any) -> None:
+        yaml = YAML()
+        tree = yaml.load(self.root / file)
+        tree.update(values)
+        yaml.dump(tree, self.root / file)
+
+    def start(self, *stage: str) -> subprocess.Popen[str]:
+        environment = os.environ | {"KETUNE_CACHE": str(self.cache)}
+        environment.pop("OMP_NUM_THREADS", None)
+        return subprocess.Popen(
+            [sys.executable, "-m", *stage],
+            cwd=self.root,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *stage: str) -> str:
+        process = self.start(*stage)
+        output, errors = process.communicate()
+        assert process.returncode == 0, errors[-4000:]
+        return output
+
+    def json(self, path: str) -> Any:
+        return json.loads((self.root / path).read_text())
+
+    def digests(self, path: str) -> dict[str, str]:
+        return {file.name: file_sha256(file) for file in sorted((self.root / path).iterdir())}
+
+    def _write_split(self, split: str, rows: int) -> None:
+        images = self.root / "data" / "prepared" / "images"
+        images.mkdir(parents=True, exist_ok=True)
+        with (images.parent / f"{split}.jsonl").open("w") as file:
+            for row in range(rows):
+                picture = Image.new("RGB", (96 + 32 * (row % 3), 64), (20 * row % 256, 90, 200))
+                name = hashlib.sha256(picture.tobytes()).hexdigest()[:16] + ".png"
+                picture.save(images / name)
+                multimodal = row % 2 == 0
+                question = f"Write a circuit of {row % 5 + 1} qubits."
+                answer = f"from qiskit import QuantumCircuit\nqc = QuantumCircuit({row % 5 + 1})\n"
+                sample = {
+                    "id": f"{split}-{row:06d}",
+                    "messages": [
+                        {"role": "user", "content": "<image>" * multimodal + question},
+                        {"role": "assistant", "content": answer},
+                    ],
+                    "images": [f"data/prepared/images/{name}"] if multimodal else [],
+                    "type": "code_generation",
+                    "category": "circuits_and_gates",
+                    "test_code": "def check(candidate): ...",
+                    "entry_point": "build",
+                    "multimodal": multimodal,
+                }
+                file.write(json.dumps(sample) + "\n")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace after train, merge and generate."""
+    workspace = Workspace(tmp_path_factory.mktemp("trained"))
+    workspace.run("stages.train")
+    workspace.run("stages.merge")
+    workspace.run("stages.generate", "finetuned")
+    return workspace
+
+
+def test_training_lowers_the_loss_and_accounts_for_itself(trained: Workspace) -> None:
+    metrics = trained.json("metrics/train.json")
+    assert metrics["eval_loss"] < metrics["eval_loss_first"]
+    assert metrics["last_step"] == 6
+    assert metrics["effective_scaling"] == pytest.approx(64 / 32**0.5, abs=1e-6)
+    parts = metrics["adapter_parameters"]
+    assert parts["vision_tower"] == 0  # freeze_vit
+    assert parts["aligner"] > 0
+    assert metrics["trainable_parameters"] == sum(parts.values())
+    assert 0 < metrics["trainable_share"] < 1
+    assert metrics["samples_per_second"] > 0
+    assert metrics["tokens_per_second"] > metrics["samples_per_second"]
+    assert metrics["peak_memory_gib"]["resident"] > 0.1
+    assert metrics["provenance"]["resumed"] == 0
+    curve = (trained.root / "metrics/convergence.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in curve] == ["step", *map(str, range(7))]
+
+
+def test_nothing_is_left_behind(trained: Workspace) -> None:
+    assert not [path for path in trained.cache.rglob("*") if path.is_file()]
+    assert {path.name for path in (trained.root / "models").iterdir()} == {"adapter", "merged"}
+    text = (trained.root / "models/adapter/adapter_config.json").read_text()
+    assert str(trained.root) not in text + (trained.root / "models/merged/args.json").read_text()
+
+
+def test_the_merge_is_proven(trained: Workspace) -> None:
+    proof = trained.json("metrics/merge.json")
+    assert proof["largest_logit_difference"] < 1e-4
+    assert proof["top1_agreement"] == 1.0
+    assert proof["prompts"] == 8
+    assert proof["eval_loss"]["trained"] == trained.json("metrics/train.json")["eval_loss"]
+    assert proof["eval_loss"]["merged"] == pytest.approx(proof["eval_loss"]["trained"], abs=1e-4)
+
+
+def test_every_task_is_answered_in_order_with_and_without_its_image(trained: Workspace) -> None:
+    completions = read_completions(trained.root / "data/completions/finetuned.jsonl")
+    expected = []
+    for row in range(6):
+        conditions = ["standard", "blank_images"] if row % 2 == 0 else ["standard"]
+        expected += [(f"dataset/test-{row:06d}", condition) for condition in conditions]
+    assert [(c["task_id"], c["condition"]) for c in completions] == expected
+
+
+def kill_at_checkpoint(workspace: Workspace, number: signal.Signals) -> subprocess.Popen[str]:
+    """Start training and end it once its first checkpoint is complete."""
+    process = workspace.start("stages.train")
+    while not list(workspace.cache.glob(f"train/*/checkpoint-{EVERY}/trainer_state.json")):
+        assert process.poll() is None, process.communicate()[1][-4000:]
+        time.sleep(0.01)
+    process.send_signal(number)
+    process.wait()
+    return process
+
+
+def test_a_killed_training_resumes_to_the_same_adapter(trained: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    kill_at_checkpoint(workspace, signal.SIGKILL)
+    assert not (workspace.root / "models").exists()
+    assert not (workspace.root / "metrics").exists()
+    output = workspace.run("stages.train")
+    assert "resuming after step" in output
+    assert workspace.digests("models/adapter") == trained.digests("models/adapter")
+    resumed, whole = workspace.json("metrics/train.json"), trained.json("metrics/train.json")
+    assert resumed["provenance"]["resumed"] == 1
+    for name in ("eval_loss", "eval_loss_first", "train_loss", "train_token_acc", "best_step"):
+        assert resumed[name] == whole[name]
+    curves = [w.root / "metrics/convergence.csv" for w in (workspace, trained)]
+    assert curves[0].read_bytes() == curves[1].read_bytes()
+
+
+def test_a_terminated_training_says_how_to_go_on_and_others_start_afresh(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    process = kill_at_checkpoint(workspace, signal.SIGTERM)
+    assert process.stderr is not None
+    assert "stopped by SIGTERM; run the same command to go on" in process.stderr.read()
+    assert process.returncode == 1
+    workspace.set("params.yaml", lora_rank=16)
+    output = workspace.run("stages.train")
+    assert "resuming" not in output
+    assert workspace.json("metrics/train.json")["provenance"]["resumed"] == 0
+
+
+def test_a_merge_with_another_scaling_fails_the_stage(
+    trained: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stages import merge  # noqa: PLC0415 (its observations load torch)
+
+    broken = tmp_path / "w"
+    shutil.copytree(trained.root, broken, symlinks=True)
+    monkeypatch.chdir(broken)
+    monkeypatch.setenv("KETUNE_CACHE", str(tmp_path / "cache"))
+
+    def export(params: object, base: Model, directory: Path) -> None:
+        del params, base
+        shutil.rmtree(directory)
+        shutil.copytree(trained.root / "models/merged", directory)
+        # The base's weights in the place of the merged ones: a scaling of zero.
+        shutil.copy(TINY / "model.safetensors", directory)
+
+    monkeypatch.setattr(merge, "_export", export)
+    before = (broken / "metrics/merge.json").read_bytes()
+    with pytest.raises(StageError, match="not its base with the adapter: eval_loss is"):
+        merge.main()
+    assert (broken / "metrics/merge.json").read_bytes() == before
+    assert file_sha256(broken / "models/merged/model.safetensors") == file_sha256(
+        trained.root / "models/merged/model.safetensors"
+    )
+    assert load_params().profile == "smoke"
