@@ -1,0 +1,98 @@
+"""Pictures: circuit diagrams by Qiskit's mpl drawer, histograms of counts, Bloch spheres.
+
+Every picture is a 512 x 384 PNG on white, so that scaling it to 256 pixels gives one scale for
+all. Circuits of up to three wires and four columns are drawn at the same size of gate, from the
+top left; larger ones are shrunk to fit.
+"""
+
+import io
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from qiskit.quantum_info import Statevector
+from qiskit.visualization import circuit_drawer, plot_bloch_multivector
+
+from stages.synthetic.circuits import build
+from stages.synthetic.sample import Picture
+
+CANVAS = (512, 384)
+CIRCUIT_DPI = 104
+# The iqp style, with S, T and Z told apart by colour as well as by letter.
+CIRCUIT_STYLE = {
+    "name": "iqp",
+    "fontsize": 15,
+    "margin": [1.05, 0.1, 0.1, 0.3],
+    "displaycolor": {"s": ("#08BDBA", "#000000"), "t": ("#A56EFF", "#000000")},
+}
+BAR_COLOUR = "#648FFF"
+
+
+def draw(picture: Picture) -> bytes:
+    """PNG bytes: the same for the same picture, with no metadata."""
+    if picture.circuit is not None:
+        pixels = _circuit(picture)
+    elif picture.counts:
+        pixels = _histogram(picture)
+    else:
+        pixels = _bloch(picture.bloch)
+    return _png(pixels)
+
+
+def _circuit(picture: Picture) -> Image.Image:
+    assert picture.circuit is not None
+    circuit = build(picture.circuit)
+    if picture.measured:
+        circuit.measure_all()
+    figure = circuit_drawer(
+        circuit, output="mpl", style=CIRCUIT_STYLE, fold=-1, plot_barriers=False, cregbundle=True
+    )
+    figure.set_dpi(CIRCUIT_DPI)
+    return _pixels(figure)
+
+
+def _histogram(picture: Picture) -> Image.Image:
+    figure = Figure(figsize=(5.12, 3.84), dpi=100)
+    axes = figure.add_axes((0.12, 0.16, 0.85, 0.78))
+    labels = [bits for bits, _ in picture.counts]
+    shots = [count for _, count in picture.counts]
+    bars = axes.bar(labels, shots, color=BAR_COLOUR, width=0.6)
+    axes.bar_label(bars, fontsize=14)
+    axes.set_ylim(0, max(shots) * 1.15)
+    axes.set_ylabel("Count", fontsize=14)
+    axes.tick_params(axis="x", labelsize=18)
+    axes.tick_params(axis="y", labelsize=11)
+    return _pixels(figure)
+
+
+def _bloch(label: str) -> Image.Image:
+    figure = plot_bloch_multivector(
+        Statevector.from_label(label), figsize=(2.4, 2.4), font_size=11, title_font_size=12
+    )
+    figure.set_dpi(100)
+    return _pixels(figure)
+
+
+def _pixels(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    plt.close(figure)
+    return Image.fromarray(pixels)
+
+
+def _png(drawn: Image.Image) -> bytes:
+    scale = min(1.0, CANVAS[0] / drawn.width, CANVAS[1] / drawn.height)
+    if scale < 1.0:
+        size = (int(drawn.width * scale), int(drawn.height * scale))
+        drawn = drawn.resize(size, Image.Resampling.LANCZOS)
+    image = Image.new("RGB", CANVAS, "white")
+    image.paste(drawn, (0, 0))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
