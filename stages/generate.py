@@ -16,7 +16,7 @@ from stages.params import Params, load_params
 from stages.runtime import StageError, file_sha256, stage_main
 from stages.swift.device import require_backend, require_device
 from stages.swift.engine import Prompt, batches, load_engine
-from stages.swift.model import Model, directory_sha256, locate_model
+from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
 from stages.swift.scratch import drop_half_line, run_key, scratch_directory
 
 MERGED = Path("models/merged")
@@ -71,7 +71,7 @@ def _run_key(params: Params, model: Model, prompts: list[Prompt]) -> str:
             "prompts": [[prompt.condition, asdict(prompt.task)] for prompt in prompts],
             "generation": params.generation.model_dump(),
             "template": [params.template, params.system, params.max_pixels],
-            "plugins": [file_sha256(Path(plugin)) for plugin in params.external_plugins],
+            "plugins": plugin_digests(params.external_plugins),
             "precision": [params.torch_dtype, params.attn_impl, params.use_cpu],
             "lock": file_sha256(LOCK),
         }

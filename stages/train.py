@@ -17,7 +17,7 @@ from stages.swift.logs import (
     read_history,
     write_curve,
 )
-from stages.swift.model import Model, locate_model
+from stages.swift.model import Model, locate_model, plugin_digests
 from stages.swift.run import run_swift
 from stages.swift.scratch import run_key, scratch_directory
 
@@ -70,7 +70,7 @@ def _run_key(params: Params, model: Model) -> str:
         {
             "arguments": training_arguments(params, model, Path(), None),
             "model": model.digest,
-            "plugins": [file_sha256(Path(plugin)) for plugin in params.external_plugins],
+            "plugins": plugin_digests(params.external_plugins),
             "data": [file_sha256(_existing(path)) for path in (TRAIN, VALIDATION)],
             "lock": file_sha256(LOCK),
         }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _VLLM_BATCH = 512  # prompts between two writes of the partial file; vLLM schedules within
+_VLLM_PROMPT = 8192  # tokens a prompt may have; the cache for a model's whole context is too large
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,13 @@ def _vllm(params: Params, model: Model) -> tuple[Any, int]:
         "torch_dtype": getattr(torch, params.torch_dtype),
     }
     template = build_template(params, get_processor(model.name, **source))
-    engine = VllmEngine(model.name, template=template, seed=params.generation.seed, **source)
+    engine = VllmEngine(
+        model.name,
+        template=template,
+        seed=params.generation.seed,
+        max_model_len=_VLLM_PROMPT + params.generation.max_new_tokens,
+        **source,
+    )
     return engine, -1
 
 

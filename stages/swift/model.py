@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,14 @@ def directory_sha256(directory: Path) -> str:
             digest.update(f"{path.relative_to(directory).as_posix()}\0".encode())
             digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()
+
+
+def plugin_digests(paths: Sequence[str]) -> list[str]:
+    """SHA-256 of every external plugin. Raises StageError naming one that is not there."""
+    for path in paths:
+        if not Path(path).is_file():
+            raise StageError(f"external_plugins: {path} not found; check the path")
+    return [file_sha256(Path(path)) for path in paths]
 
 
 def _hub_commit(name: str, revision: str) -> str:
