@@ -11,7 +11,7 @@ import builtins
 import re
 from collections.abc import Iterable
 
-from stages.completions.indentation import aligned, dedent, parse
+from stages.completions.indentation import aligned, dedent, inside_strings, parse
 
 _REASONING = ("think", "thinking", "thought", "reasoning", "reflection", "analysis", "scratchpad")
 _TAGS = "|".join(_REASONING)
@@ -43,9 +43,11 @@ def extract_code(completion: str, entry_point: str) -> str:
         return ""
     blocks = _fenced_blocks(text)
     if blocks is None:
+        text = text.strip("\n")
         whole = parse(aligned(text) or "")
-        code = text if whole and _is_code(whole) else _code_in_prose(text, entry_point)
-        return _trim(code)
+        if whole is not None and _is_code(whole):
+            return _trim(_without_words(text, whole))
+        return _trim(_code_in_prose(text, entry_point))
     return _trim(_choose(blocks, entry_point))
 
 
@@ -182,9 +184,10 @@ def _code_in_prose(text: str, entry_point: str) -> str:
         if tree is not None and _is_code(tree):
             key = (defines(tree, entry_point), size)
             if key > best_key:
-                best, best_key = run, key
+                best, best_key = _without_words(run, tree), key
         index += max(1, size) if tree is not None and _is_code(tree) else 1
-    if best:
+    cut_short = re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
+    if best and (best_key[0] or not cut_short):
         return best
     starts = [number for number, line in enumerate(lines) if _CODE_LINE.match(line)]
     return "\n".join(lines[starts[0] :]) if starts else ""
@@ -193,7 +196,8 @@ def _code_in_prose(text: str, entry_point: str) -> str:
 def _longest_run(lines: list[str]) -> tuple[str, int]:
     """The longest prefix of `lines` that parses, and how many parses that took."""
     margin = len(lines[0]) - len(lines[0].lstrip())
-    outside = (i for i, line in enumerate(lines) if line.strip() and line[:margin].strip())
+    inside = inside_strings("\n".join(lines)) if margin else set()
+    outside = (i for i, line in enumerate(lines) if line[:margin].strip() and i not in inside)
     end, cost = next(outside, len(lines)), 0
     while end:
         cost += 1
@@ -211,13 +215,21 @@ def _longest_run(lines: list[str]) -> tuple[str, int]:
 
 
 def _is_code(tree: ast.Module) -> bool:
-    """Whether a module does something: words and sentences may parse as names and tuples."""
+    """Whether a module does something."""
+    return not all(map(_is_words, tree.body))
+
+
+def _is_words(node: ast.stmt) -> bool:
+    """Whether a statement may be prose: words and lists of them parse as names, tuples, sums."""
     calls = (ast.Call, ast.Await, ast.Yield, ast.NamedExpr)
-    return any(
-        not isinstance(node, ast.Expr | ast.AnnAssign)
-        or isinstance(getattr(node, "value", None), calls)
-        for node in tree.body
-    )
+    return isinstance(node, ast.Expr | ast.AnnAssign) and not isinstance(node.value, calls)
+
+
+def _without_words(run: str, tree: ast.Module) -> str:
+    """`run`, whose tree is `tree`, from its first statement that is no prose to its last."""
+    kept = [node for node in tree.body if not _is_words(node)]
+    first = min([kept[0].lineno, *(n.lineno for n in getattr(kept[0], "decorator_list", []))])
+    return "\n".join(run.split("\n")[first - 1 : kept[-1].end_lineno])
 
 
 def _trim(code: str) -> str:

@@ -13,21 +13,20 @@ def parse(code: str) -> ast.Module | None:
         return None
 
 
-def dedent(code: str) -> str:
-    """Remove the indentation that all lines share, counting blanks and tabs as they stand."""
+def dedent(code: str, first: int = 0) -> str:
+    """Remove the indentation shared by the lines from `first` on, and all of those before it."""
     lines = code.split("\n")
-    inside = _inside_strings(code)
-    free = [line for i, line in enumerate(lines) if i not in inside and line.strip()]
-    margin = _shared_margin(free)
-    return "\n".join(
-        line if i in inside else line.removeprefix(margin) if line.strip() else ""
-        for i, line in enumerate(lines)
-    )
+    inside = inside_strings(code)
+    free = [i for i, line in enumerate(lines) if i not in inside and line.strip()]
+    margin = _shared_margin([lines[i] for i in free if i >= first])
+    for i in free:
+        lines[i] = lines[i].removeprefix(margin) if i >= first else lines[i].lstrip()
+    return "\n".join(lines)
 
 
 def indent(code: str, margin: str) -> str:
     """Put `margin` before every line that holds code."""
-    inside = _inside_strings(code)
+    inside = inside_strings(code)
     return "\n".join(
         line if i in inside or not line.strip() else margin + line
         for i, line in enumerate(code.split("\n"))
@@ -40,12 +39,10 @@ def aligned(code: str) -> str | None:
     Besides a uniform indentation: a first line that lost its own, as tokenizers strip it, and
     imports at column 0 above an indented body.
     """
-    lines = code.strip("\n").split("\n")
-    shifts = [dedent("\n".join(lines))]
-    second = next((i for i, line in enumerate(lines) if i and line[:1].isspace()), 1)
-    for start in sorted({1, second}):
-        head = "\n".join(line.strip() for line in lines[:start])
-        shifts.append(head + "\n" + dedent("\n".join(lines[start:])))
+    code = code.strip("\n")
+    lines = code.split("\n")
+    indented = next((i for i, line in enumerate(lines) if i and line[:1].isspace()), 1)
+    shifts = (dedent(code, first) for first in sorted({0, 1, indented}))
     return next((shifted for shifted in shifts if parse(shifted) is not None), None)
 
 
@@ -58,7 +55,7 @@ def _shared_margin(lines: list[str]) -> str:
     return low[: min(same, len(high))]
 
 
-def _inside_strings(code: str) -> set[int]:
+def inside_strings(code: str) -> set[int]:
     """Indices of the lines that begin inside a string literal."""
     if '"""' not in code and "'''" not in code and "\\\n" not in code:
         return set()
