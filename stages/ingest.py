@@ -19,13 +19,19 @@ from stages.dataset.sources import (
 from stages.params import load_params
 from stages.params.schema import DataParams
 from stages.runtime import stage_main
+from stages.swift.device import require_device
 
 RAW = Path("data/raw")
+DATA_ONLY = bool(os.environ.get("KETUNE_DATA_ONLY"))
 
 
 def main() -> None:
     """Build data/raw whole, or fail with one line and leave it as it was."""
-    data = load_params().data
+    params = load_params()
+    data = params.data
+    # A graph that cannot train here should not find out after the download.
+    if data.source != "synthetic" and not is_local(data.source) and not DATA_ONLY:
+        require_device(params)
     with build_directory(RAW) as directory, tempfile.TemporaryDirectory() as scratch:
         located = _locate(data, Path(scratch))
         rows = write_raw(directory, located)

@@ -144,7 +144,7 @@ def run_stage(root: Path, stage: str, **environment: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", f"stages.{stage}"],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "KETUNE_DATA_ONLY": "1"} | environment,
         capture_output=True,
         text=True,
         timeout=120,
