@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from stages.synthetic.circuits import ANGLES
-from stages.synthetic.families.subjects import names
 from stages.synthetic.families.questions import histogram_counts
+from stages.synthetic.families.subjects import names
 from stages.synthetic.sample import Family, Picture, Task
 
 ALGORITHMS, INFO = "algorithms_and_applications", "quantum_info_and_operators"

@@ -1,0 +1,131 @@
+"""The stream of samples: what it holds, that splits never meet, that it is the same everywhere."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from stages.completions.stitch import stitch
+from stages.synthetic import Sample, samples
+from stages.synthetic.families import CODE, FAMILIES
+from stages.synthetic.sample import CATEGORIES
+from stages.synthetic.stream import SPLIT_BUCKETS, with_image
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Sample]:
+    return list(islice(samples("train", 7, draw=False), 4000))
+
+
+def test_there_are_sixty_families_of_every_category(drawn: list[Sample]) -> None:
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+    assert len(FAMILIES) >= 60
+    assert {family.category for family in FAMILIES} == set(CATEGORIES)
+    assert {sample.family for sample in drawn} == {family.name for family in FAMILIES}
+
+
+def test_shares_are_those_of_the_published_dataset(drawn: list[Sample]) -> None:
+    first = drawn[:1000]
+    types = Counter(sample.type for sample in first)
+    assert 300 <= types["function_completion"] <= 400
+    assert 270 <= types["code_generation"] <= 370
+    assert 290 <= types["qa"] <= 400
+    assert 400 <= sum(sample.picture is not None for sample in first) <= 520
+    assert sum(sample.needs_image for sample in first) >= 300
+
+
+def run(program: str, test: str, entry_point: str) -> bool:
+    """Whether the program passes its test; both are ours, so this process may run them."""
+    module: dict[str, object] = {}
+    exec(compile(program, "program", "exec"), module)
+    test_module: dict[str, object] = {}
+    exec(compile(test, "test", "exec"), test_module)
+    check = test_module["check"]
+    assert callable(check)
+    try:
+        check(module[entry_point])
+    except (AssertionError, AttributeError, TypeError, ValueError, KeyError):
+        return False
+    except Exception:  # Qiskit raises its own errors on None
+        return False
+    return True
+
+
+@pytest.mark.parametrize("family", [family.name for family in CODE])
+def test_references_pass_and_empty_bodies_fail(drawn: list[Sample], family: str) -> None:
+    for sample in [s for s in drawn if s.family == family][:2]:
+        stub = f"def {sample.entry_point}(*_):\n    pass\n"
+        assert run(sample.program, sample.test_code, sample.entry_point), sample.program
+        assert not run(stub, sample.test_code, sample.entry_point), sample.test_code
+
+
+def test_the_answer_completes_the_question(drawn: list[Sample]) -> None:
+    for sample in [s for s in drawn if s.type == "function_completion"][:40]:
+        stitched = stitch(
+            sample.question, sample.answer, sample.entry_point, "function_completion", "ketune"
+        )
+        assert run(stitched, sample.test_code, sample.entry_point), stitched
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 2**31))
+def test_no_program_or_question_is_in_two_splits(one: int, other: int) -> None:
+    train = {s.fingerprint for s in islice(samples("train", one, draw=False), 150)}
+    test = {s.fingerprint for s in islice(samples("test", other, draw=False), 150)}
+    assert len(train) == len(test) == 150
+    assert not train & test
+
+
+def test_split_buckets_share_nothing() -> None:
+    buckets = [bucket for split in SPLIT_BUCKETS.values() for bucket in split]
+    assert sorted(buckets) == list(range(100))
+
+
+def digest(seed: int) -> str:
+    program = (
+        "import hashlib; from itertools import islice; from stages.synthetic import samples; "
+        f"rows = list(islice(samples('test', {seed}), 25)); "
+        "print(hashlib.sha256(repr(rows).encode()).hexdigest())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONHASHSEED": str(seed % 2 + 1)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.strip()
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
+    here = repr(list(islice(samples("test", 3), 25)))
+    assert digest(3) == hashlib.sha256(here.encode()).hexdigest()
+    assert digest(4) != digest(3)
+
+
+def test_start_continues_the_stream() -> None:
+    whole = list(islice(samples("validation", 5, draw=False), 30))
+    assert list(islice(samples("validation", 5, 20, draw=False), 10)) == whole[20:]
+
+
+def test_pictures_are_small_and_on_white(drawn: list[Sample], tmp_path: Path) -> None:
+    for sample in [s for s in drawn if s.picture is not None][:12]:
+        file = tmp_path / "picture.png"
+        file.write_bytes(with_image(sample).image or b"")
+        with Image.open(file) as image:
+            assert max(image.size) <= 640
+            pixels = image.convert("RGB")
+            assert pixels.getpixel((image.width - 1, image.height - 1)) == (255, 255, 255)
+            assert len(pixels.getcolors(1 << 20) or []) > 3
+            assert image.info == {}
