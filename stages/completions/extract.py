@@ -29,7 +29,7 @@ _CODE_LINE = re.compile(
     r"|return\b|(?:for|while|if|with|try)\b.*:\s*$|[\w.]+(?:\[.*\])?\s*[-+*/|&]?=[^=]|[\w.]+\(.*\)\s*$)"
 )
 # Bounds the search on a hostile or endless text; no honest completion comes near.
-_MAX_PARSES, _MAX_CLOSINGS = 300, 8
+_MAX_PARSES, _MAX_CLOSINGS = 100, 8
 
 
 def extract_code(completion: str, entry_point: str) -> str:

@@ -32,7 +32,11 @@ class _Server:
         """Start it. Raises JudgeUnavailable if the isolation cannot be set up."""
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
-            command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
+            command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={},
         )
         try:
             hello = self.receive(time.monotonic() + _START_LIMIT)
@@ -75,7 +79,8 @@ class _Server:
 
     def last_words(self) -> str:
         """Last line on its standard error."""
-        self.process.wait(timeout=5) if self.process.poll() is None else None
+        self.process.kill()
+        self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1][:300] if lines else ""
