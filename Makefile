@@ -14,7 +14,7 @@ help:  ## List the targets
 .venv/.ready: requirements.lock
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q uv==$(UV_VERSION)
-	.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock
+	.venv/bin/uv pip install -q --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 	touch $@
 
 env: .venv/.ready  ## Build .venv from requirements.lock
