@@ -85,12 +85,12 @@ def _from_file(
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise StageError(f"{path} not found; fetch it with `dvc update {path}.dvc`") from None
+        raise StageError(f"{path} not found; fetch it with `dvc --cd {path.parent} pull`") from None
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if md5 != benchmark.md5:
         raise StageError(
             f"{path}: MD5 is {md5}, params.yaml pins {benchmark.md5} for {benchmark.name}; "
-            f"fetch the pinned file with `dvc update {path}.dvc`"
+            f"fetch the pinned file with `dvc --cd {path.parent} pull --force`"
         )
     try:
         rows = _HUMAN_EVAL.validate_python(json.loads(content))

@@ -39,13 +39,23 @@ class Model:
 def locate_model(name: str, revision: str) -> Model:
     """Find the model `name`: a directory, else a hub id at `revision` (branch, tag or commit).
 
+    The revision of a directory is "main" for whatever it holds, or the first digits of its
+    SHA-256: a pin that lets DVC see when the weights change.
+
     A hub that cannot be reached is no error when the revision is in the local cache.
 
-    Raises StageError: no such directory or hub model, no access, hub unreachable.
+    Raises StageError: no such directory or hub model, no access, hub unreachable, a directory
+    with other content than the revision pins.
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return Model(name, None, directory_sha256(path))
+        digest = directory_sha256(path)
+        if revision != "main" and not digest.startswith(revision):
+            raise StageError(
+                f"model_revision: {name} has SHA-256 {digest[:12]}…, not {revision}; restore its "
+                "files, or set model_revision to that or to main"
+            )
+        return Model(name, None, digest)
     # ms-swift would take a mistyped path for a hub id.
     if not _HUB_ID.fullmatch(name) or Path(name).parent.is_dir():
         raise StageError(f"model {name!r}: no such directory; check the path, or give a hub id")

@@ -59,14 +59,14 @@ def test_tasks_of_both_kinds_have_one_form() -> None:
 
 
 def test_a_missing_file_names_how_to_fetch_it() -> None:
-    with pytest.raises(StageError, match=r"q\.json not found; fetch it with `dvc update q\.json"):
+    with pytest.raises(StageError, match=r"q\.json not found; fetch it with `dvc --cd \. pull`"):
         load_tasks([pinned("q.json", b"")])
 
 
 def test_another_revision_of_the_file_is_refused() -> None:
     Path("q.json").write_text("[]")
     with pytest.raises(
-        StageError, match=r"params\.yaml pins .* fetch the pinned file with `dvc up"
+        StageError, match=r"params\.yaml pins .* fetch the pinned file with `dvc --cd"
     ):
         load_tasks([pinned("q.json", b"[ ]")])
 

@@ -18,6 +18,15 @@ def test_a_directory_is_found_and_its_digest_follows_its_content(tmp_path: Path)
     assert directory_sha256(tmp_path) != model.digest
 
 
+def test_a_directory_can_be_pinned_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    pin = directory_sha256(tmp_path)[:12]
+    assert locate_model(str(tmp_path), pin).digest.startswith(pin)
+    (tmp_path / "config.json").write_text("{ }")
+    with pytest.raises(StageError, match=f"model_revision: .* not {pin}; restore its files"):
+        locate_model(str(tmp_path), pin)
+
+
 @pytest.mark.parametrize("name", ["tests/assets/tiny-qwen", "./Qwen/Qwen3", "tests/nothing", "x"])
 def test_a_mistyped_path_is_not_taken_for_a_hub_id(name: str) -> None:
     with pytest.raises(StageError, match=r"no such directory; check the path"):
