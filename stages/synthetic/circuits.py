@@ -10,7 +10,6 @@ TWO_QUBIT = ("cx", "cz", "swap")
 ROTATIONS = ("rx", "ry", "rz")
 SYMMETRIC = ("cz", "swap")
 ANGLES = ("pi / 2", "pi / 4", "pi / 8", "pi / 3", "pi")
-INVERSE = {"s": "sdg", "t": "tdg", "sdg": "s", "tdg": "t"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,8 @@ def random_circuit(
 ) -> Circuit:
     """A circuit of `min_qubits` to `max_qubits` qubits and 1 to `max_ops` gates.
 
-    Every two-qubit register touches both qubits where the gates suffice, and no gate is followed
-    at once by the same gate on the same qubits. `rotations` is the share of circuits that may
-    hold rotation gates.
+    No gate is drawn twice in a row on the same qubits. `rotations` is the share of circuits that
+    may hold rotation gates.
     """
     sizes = [n for n in (1, 2, 2, 2, 3, 3, 4) if min_qubits <= n <= max_qubits]
     num_qubits = rng.choice(sizes)
@@ -97,15 +95,6 @@ def random_op(rng: Random, num_qubits: int, turning: bool = False) -> Op:
     return Op(rng.choice(("h", "h", *ONE_QUBIT)), qubit)
 
 
-def inverse(circuit: Circuit) -> Circuit:
-    """Gates reversed, each inverted."""
-    ops = [
-        Op(INVERSE.get(op.gate, op.gate), op.qubits, f"-{op.angle}" if op.angle else "")
-        for op in reversed(circuit.ops)
-    ]
-    return Circuit(circuit.num_qubits, tuple(ops))
-
-
 def depth(circuit: Circuit) -> int:
     """Qiskit's depth: the longest chain of gates that share qubits."""
     level = [0] * circuit.num_qubits
@@ -116,20 +105,15 @@ def depth(circuit: Circuit) -> int:
     return max(level)
 
 
-def gate_line(op: Op, name: str = "qc") -> str:
+def gate_line(op: Op) -> str:
     """`qc.cx(0, 1)`."""
-    arguments = [op.angle] if op.angle else []
-    return f"{name}.{op.gate}({', '.join(arguments + [str(qubit) for qubit in op.qubits])})"
+    arguments = [op.angle] * bool(op.angle) + [str(qubit) for qubit in op.qubits]
+    return f"qc.{op.gate}({', '.join(arguments)})"
 
 
-def gate_lines(circuit: Circuit, name: str = "qc") -> list[str]:
-    """One line of Python a gate."""
-    return [gate_line(op, name) for op in circuit.ops]
-
-
-def code_lines(circuit: Circuit, name: str = "qc") -> list[str]:
-    """The Python that builds the circuit in a variable `name`."""
-    return [f"{name} = QuantumCircuit({circuit.num_qubits})", *gate_lines(circuit, name)]
+def code_lines(circuit: Circuit) -> list[str]:
+    """The Python that builds the circuit in a variable `qc`, one line a gate."""
+    return [f"qc = QuantumCircuit({circuit.num_qubits})", *map(gate_line, circuit.ops)]
 
 
 def qasm_lines(circuit: Circuit) -> list[str]:

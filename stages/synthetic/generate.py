@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from stages.dataset.raw import RAW_SCHEMA, TEXT_COLUMNS, raw_file
 from stages.judge import Program, judge
-from stages.runtime import StageError
+from stages.runtime import StageError, atomic_open
 from stages.synthetic.drawing import draw
-from stages.synthetic.sample import RAW_COLUMNS, Sample
+from stages.synthetic.sample import Sample
 from stages.synthetic.stream import Split, samples
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-SCHEMA = pa.schema([(name, IMAGE if name == "image" else pa.string()) for name in RAW_COLUMNS])
 _CHUNK = 512  # samples held in memory at once
 _TIMEOUT, _MEMORY_MB = 30.0, 2048  # far above what any reference needs
 
@@ -27,37 +27,46 @@ def generate(counts: dict[Split, int], seed: int, workers: int, directory: Path)
     """Write `{split}-00000-of-00001.parquet` with `counts[split]` verified rows a split.
 
     A sample whose reference fails its test is left out and the next of the stream takes its place,
-    so the bytes depend on `counts` and `seed` alone. Returns rows by split and family, and the
-    rejected ones by family.
+    so the bytes depend on `counts` and `seed` alone. Returns, by split, the number of rows, of
+    rows with a picture and of rows that need it, rows by type, category and family, and the
+    rejected samples by family.
 
     Raises StageError when the judge itself fails, JudgeUnavailable when it cannot isolate.
     """
-    report: dict[str, Any] = {"rows": {}, "families": {}, "rejected": {}}
     with get_context("spawn").Pool(workers) as pool:
-        for split, count in counts.items():
-            families: Counter[str] = Counter()
-            rejected: Counter[str] = Counter()
-            path = directory / f"{split}-00000-of-00001.parquet"
-            stream = samples(split, seed, draw=False)
-            with (
-                pq.ParquetWriter(path, SCHEMA) as writer,
-                tqdm(total=count, desc=f"generate {split}", unit="row") as bar,
-            ):
-                while missing := count - families.total():
-                    chunk = list(islice(stream, min(missing, _CHUNK)))
-                    passed = list(_verified(chunk, workers, rejected))
-                    pictures = [s.picture for s in passed if s.picture is not None]
-                    images = pool.imap(draw, pictures, chunksize=8)
-                    rows = []
-                    for sample in passed:
-                        rows.append(_row(sample, next(images) if sample.picture else None))
-                        bar.update()
-                    writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
-                    families.update(sample.family for sample in passed)
-            report["rows"][split] = count
-            report["families"][split] = dict(sorted(families.items()))
-            report["rejected"][split] = dict(sorted(rejected.items()))
-    return report
+        return {
+            split: _write_split(split, count, seed, workers, raw_file(directory, split), pool)
+            for split, count in counts.items()
+        }
+
+
+def _write_split(
+    split: Split, count: int, seed: int, workers: int, path: Path, pool: Pool
+) -> dict[str, Any]:
+    tallies = {name: Counter[str]() for name in ("type", "category", "family", "rejected")}
+    pictures = needed = rows = 0
+    stream = samples(split, seed, draw=False)
+    with (
+        atomic_open(path, "wb") as file,
+        pq.ParquetWriter(file, RAW_SCHEMA) as writer,
+        tqdm(total=count, desc=f"generate {split}", unit="row") as bar,
+    ):
+        while rows < count:
+            chunk = list(islice(stream, min(count - rows, _CHUNK)))
+            passed = list(_verified(chunk, workers, tallies["rejected"]))
+            images = pool.imap(draw, [s.picture for s in passed if s.picture], chunksize=8)
+            table = []
+            for sample in passed:
+                table.append(_row(sample, next(images) if sample.picture else None))
+                bar.update()
+                for name in ("type", "category", "family"):
+                    tallies[name][getattr(sample, name)] += 1
+                pictures += sample.picture is not None
+                needed += sample.needs_image
+            writer.write_table(pa.Table.from_pylist(table, RAW_SCHEMA))
+            rows += len(passed)
+    report: dict[str, Any] = {"rows": rows, "pictures": pictures, "needs_image": needed}
+    return report | {name: dict(sorted(tally.items())) for name, tally in tallies.items()}
 
 
 def _verified(chunk: list[Sample], workers: int, rejected: Counter[str]) -> Iterator[Sample]:
@@ -83,6 +92,6 @@ def _verified(chunk: list[Sample], workers: int, rejected: Counter[str]) -> Iter
 
 
 def _row(sample: Sample, image: bytes | None) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(sample, name) for name in RAW_COLUMNS if name != "image"}
+    row: dict[str, Any] = {name: getattr(sample, name) for name in TEXT_COLUMNS}
     row["image"] = None if image is None else {"bytes": image, "path": None}
     return row

@@ -3,32 +3,20 @@
 import ast
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from stages.synthetic.circuits import Circuit
 
-CATEGORIES = (
-    "circuits_and_gates",
-    "quantum_info_and_operators",
-    "algorithms_and_applications",
-    "hardware_and_providers",
-    "transpilation_and_compilation",
-    "primitives_and_execution",
-    "noise_and_error_mitigation",
-)
-TYPES = ("function_completion", "code_generation", "qa")
-RAW_COLUMNS = (
-    "question",
-    "answer",
-    "category",
-    "type",
-    "test_code",
-    "entry_point",
-    "source",
-    "image",
-)
+CIRCUITS = "circuits_and_gates"
+INFO = "quantum_info_and_operators"
+ALGORITHMS = "algorithms_and_applications"
+HARDWARE = "hardware_and_providers"
+TRANSPILATION = "transpilation_and_compilation"
+EXECUTION = "primitives_and_execution"
+NOISE = "noise_and_error_mitigation"
+CATEGORIES = (CIRCUITS, INFO, ALGORITHMS, HARDWARE, TRANSPILATION, EXECUTION, NOISE)
 
 
 @dataclass(frozen=True)
@@ -48,18 +36,17 @@ class Picture:
 class Task:
     """A code task before its form (function_completion or code_generation) is chosen.
 
-    `ask`: imperative sentences. `body`: lines of the function, unindented. `imports`: module to
-    names (an empty string of names imports the module). `check`: lines of `check(candidate)`,
-    an expectation reached by another way than `body`. `names`: candidate function names.
+    `ask`: imperative sentences. `body`: lines of the function, unindented. `check`: lines of
+    `check(candidate)`, an expectation reached by another way than `body`. `names`: candidate
+    function names. `imports`: module to what is imported from it, or "as alias" for the module.
     """
 
     ask: str
-    body: tuple[str, ...]
-    check: tuple[str, ...]
-    names: tuple[str, ...]
+    body: Sequence[str]
+    check: Sequence[str]
+    names: Sequence[str]
     returns: str = "QuantumCircuit"
-    arguments: str = ""
-    imports: Mapping[str, str] = field(default_factory=dict)
+    imports: Mapping[str, str] = field(default_factory=lambda: {"qiskit": "QuantumCircuit"})
     check_imports: Mapping[str, str] = field(default_factory=dict)
     circuit: Circuit | None = None
     picture: Picture | None = None
@@ -123,8 +110,6 @@ def code_fingerprint(program: str, entry_point: str) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == entry_point:
             node.name = "f"
             node.returns = None
-            for argument in node.args.args:
-                argument.annotation = None
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 node.body = node.body[1:]

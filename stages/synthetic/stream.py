@@ -88,7 +88,7 @@ def _question(family: Family, question: Question) -> Sample:
 
 def _code(family: Family, task: Task, rng: Random) -> Sample:
     name, ask = rng.choice(task.names), reword(task.ask, rng)
-    head = f"{_imports(task.imports)}def {name}({task.arguments}) -> {task.returns}:\n"
+    head = f"{_imports(task.imports)}def {name}() -> {task.returns}:\n"
     body = "".join(f"    {line}\n" for line in task.body)
     program = head + body
     if rng.random() < COMPLETION_SHARE:
@@ -96,7 +96,7 @@ def _code(family: Family, task: Task, rng: Random) -> Sample:
         question = f'{head}    """{ask}"""\n    pass\n'
     else:
         kind, answer = "code_generation", program
-        question = f"{ask}\n{code_request(name, task.arguments, rng)}"
+        question = f"{ask}\n{code_request(name, rng)}"
     check = "".join(f"    {line}\n" for line in task.check)
     return Sample(
         question=question,
@@ -118,9 +118,7 @@ def _code(family: Family, task: Task, rng: Random) -> Sample:
 
 def _imports(modules: Mapping[str, str]) -> str:
     lines = [
-        f"from {module} import {modules[module]}\n"
-        if modules[module]
-        else f"import {module} as np\n"
-        for module in sorted(modules)
+        f"import {module} {what}\n" if what.startswith("as ") else f"from {module} import {what}\n"
+        for module, what in sorted(modules.items())
     ]
     return "".join(lines) + ("\n\n" if lines else "")

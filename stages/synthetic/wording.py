@@ -12,8 +12,6 @@ GATE_NAMES = {
     "z": "Pauli-Z",
     "s": "S",
     "t": "T",
-    "sdg": "S-dagger",
-    "tdg": "T-dagger",
     "cx": "CNOT",
     "cz": "CZ",
     "swap": "SWAP",
@@ -72,18 +70,8 @@ def shown(rng: Random) -> str:
     )
 
 
-def function_name(rng: Random, nouns: Sequence[str], verbs: Sequence[str]) -> str:
-    """`verb_noun`, both drawn."""
-    return f"{rng.choice(verbs)}_{rng.choice(nouns)}"
-
-
-def code_request(name: str, arguments: str, rng: Random) -> str:
+def code_request(name: str, rng: Random) -> str:
     """The sentence that ends a code_generation question."""
-    what = f"with the arguments `{arguments}`" if "," in arguments else f"with `{arguments}`"
-    if "," not in arguments and arguments:
-        what = f"with the argument `{arguments}`"
-    if not arguments:
-        what = "with no arguments"
     lead = rng.choice(
         (
             "You must implement this using a function named",
@@ -91,7 +79,7 @@ def code_request(name: str, arguments: str, rng: Random) -> str:
             "Implement it as a function named",
         )
     )
-    return f"{lead} `{name}` {what}."
+    return f"{lead} `{name}` with no arguments."
 
 
 def reword(ask: str, rng: Random) -> str:

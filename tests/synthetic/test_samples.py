@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -112,6 +113,21 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
     here = repr(list(islice(samples("test", 3), 25)))
     assert digest(3) == hashlib.sha256(here.encode()).hexdigest()
     assert digest(4) != digest(3)
+
+
+def test_the_stream_is_the_one_the_tiny_base_model_was_pretrained_on() -> None:
+    """A change of wording or of a weight is fine, but changes every smoke-scale figure: rebuild the
+    tiny base model (CONTRIBUTING.md), then write the new digest here."""
+    texts = [(s.question, s.answer) for s in islice(samples("train", 42, draw=False), 300)]
+    assert hashlib.sha256(repr(texts).encode()).hexdigest()[:16] == "d0bcecd2cf9d73c2"
+
+
+def test_what_only_a_picture_shows_is_not_in_the_text(drawn: list[Sample]) -> None:
+    told = re.compile(r"\b(h|x|y|z|s|t|cx|cz|swap)( on| from|\(\d)|q\[\d|Hadamard|CNOT|Pauli-")
+    for sample in drawn:
+        assert sample.picture is not None or not sample.needs_image
+        if sample.needs_image:
+            assert not told.search(sample.question), sample.question
 
 
 def test_start_continues_the_stream() -> None:

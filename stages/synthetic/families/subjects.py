@@ -1,4 +1,4 @@
-"""Families about a given circuit: described in the text, or shown in a picture."""
+"""What tasks are about: a given circuit, told or shown; bitstrings; counts in a histogram."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from stages.synthetic.circuits import Circuit, code_lines, qasm_lines, random_ci
 from stages.synthetic.sample import Picture, Task
 from stages.synthetic.wording import describe, shown
 
+NOUNS = ("circuit", "qc", "program")
 QC = {"qiskit": "QuantumCircuit"}
 OPERATOR = {"qiskit.quantum_info": "Operator"}
 STATE = {"qiskit.quantum_info": "Statevector"}
+SAME_STATE = "assert Statevector(candidate()).equiv(Statevector(expected))"
+SAME_OPERATOR = "assert Operator(candidate()).equiv(Operator(expected))"
 
 
 def names(verbs: Sequence[str], nouns: Sequence[str]) -> tuple[str, ...]:
@@ -81,5 +84,19 @@ def about_circuit(
     return build
 
 
-def same_operator(_: Circuit) -> list[str]:
-    return ["assert Operator(candidate()).equiv(Operator(expected))"]
+def bits(rng: Random, low: int = 2, high: int = 4) -> str:
+    """A bitstring of `low` to `high` bits that holds a 1."""
+    length = rng.randint(low, high)
+    while True:
+        text = "".join(rng.choice("01") for _ in range(length))
+        if "1" in text:
+            return text
+
+
+def histogram_counts(rng: Random) -> tuple[tuple[str, int], ...]:
+    """(bitstring, shots) of two to four outcomes of one or two qubits; all shots differ."""
+    n = rng.choice((1, 2, 2))
+    outcomes = [format(i, f"0{n}b") for i in range(2**n)]
+    keep = sorted(rng.sample(outcomes, rng.randint(2, len(outcomes))))
+    shares = rng.sample(range(60, 460, 40), len(keep))
+    return tuple(zip(keep, shares, strict=True))
