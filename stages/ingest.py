@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from stages.dataset.directory import build_directory
-from stages.dataset.raw import SPLITS, write_provenance
+from stages.dataset.raw import SPLITS, Split, write_provenance
 from stages.dataset.sources import (
     Located,
     is_local,
@@ -58,7 +58,7 @@ def _generate(data: DataParams, scratch: Path) -> Located:
     # Imported here: the generator takes Qiskit, seconds that the other sources need not wait.
     from stages.synthetic.generate import generate  # noqa: PLC0415
 
-    counts = {
+    counts: dict[Split, int] = {
         "train": data.synthetic_train,
         "validation": data.synthetic_validation,
         "test": data.synthetic_test,

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -35,7 +34,7 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def experiments(shared_clone: Clone) -> Iterator[Experiments]:
+def experiments(shared_clone: Clone) -> Experiments:
     first = shared_clone.experiment().stdout
     prepared = prepared_bytes(shared_clone)
     shared_clone.run("git", "add", "-A")
