@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from stages.dataset.raw import RAW_SCHEMA, TEXT_COLUMNS, raw_file
-from stages.judge import Program, judge
+from stages.judge import JudgeUnavailable, Program, judge
 from stages.runtime import StageError, atomic_open
 from stages.synthetic.drawing import draw
 from stages.synthetic.sample import Sample
@@ -31,13 +31,16 @@ def generate(counts: dict[Split, int], seed: int, workers: int, directory: Path)
     rows with a picture and of rows that need it, rows by type, category and family, and the
     rejected samples by family.
 
-    Raises StageError when the judge itself fails, JudgeUnavailable when it cannot isolate.
+    Raises StageError when the judge fails or cannot isolate.
     """
-    with get_context("spawn").Pool(workers) as pool:
-        return {
-            split: _write_split(split, count, seed, workers, raw_file(directory, split), pool)
-            for split, count in counts.items()
-        }
+    try:
+        with get_context("spawn").Pool(workers) as pool:
+            return {
+                split: _write_split(split, count, seed, workers, raw_file(directory, split), pool)
+                for split, count in counts.items()
+            }
+    except JudgeUnavailable as error:
+        raise StageError(str(error)) from None
 
 
 def _write_split(
@@ -53,12 +56,14 @@ def _write_split(
     ):
         while rows < count:
             chunk = list(islice(stream, min(count - rows, _CHUNK)))
-            passed = list(_verified(chunk, workers, tallies["rejected"]))
+            passed = []
+            for sample in _verified(chunk, workers, tallies["rejected"]):
+                passed.append(sample)
+                bar.update()
             images = pool.imap(draw, [s.picture for s in passed if s.picture], chunksize=8)
             table = []
             for sample in passed:
                 table.append(_row(sample, next(images) if sample.picture else None))
-                bar.update()
                 for name in ("type", "category", "family"):
                     tallies[name][getattr(sample, name)] += 1
                 pictures += sample.picture is not None

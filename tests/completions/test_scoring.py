@@ -1,10 +1,13 @@
 """Scoring through the real judge: code by execution, answers as text, nothing silently missing."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from stages.completions.records import Completion
 from stages.completions.scoring import score
 from stages.completions.tasks import Task
+from stages.judge import JudgeUnavailable, Verdict
 from stages.params.schema import EvaluationParams
 from stages.runtime import StageError
 
@@ -57,3 +60,13 @@ def test_a_test_that_does_not_compile_is_not_the_models_failure() -> None:
     broken = Task("b/4", "b", "code_generation", "c", "", (), "def check(:", "f", "", False)
     with pytest.raises(StageError, match="the judge failed on b/4"):
         score([broken], [completion(broken, "def f(): pass")], PARAMS, "model")
+
+
+def test_a_judge_that_cannot_isolate_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(*_: object, **__: object) -> Iterator[Verdict]:
+        raise JudgeUnavailable("the judge needs user namespaces: sysctl ...")
+        yield
+
+    monkeypatch.setattr("stages.completions.scoring.judge", unavailable)
+    with pytest.raises(StageError, match="needs user namespaces"):
+        score([CODE], [completion(CODE, "    return 2 * x")], PARAMS, "model")
