@@ -1,0 +1,1 @@
+"""The tiny base VLM of the smoke profile: tokenizer, architecture, pretraining, template."""
