@@ -52,13 +52,15 @@ def _circuit(picture: Picture) -> Image.Image:
     figure = circuit_drawer(
         circuit, output="mpl", style=CIRCUIT_STYLE, fold=-1, plot_barriers=False, cregbundle=True
     )
+    for text in figure.axes[0].texts:
+        text.set_clip_on(False)  # the axes would cut the wires' labels
     figure.set_dpi(CIRCUIT_DPI)
     return _pixels(figure)
 
 
 def _histogram(picture: Picture) -> Image.Image:
     figure = Figure(figsize=(5.12, 3.84), dpi=100)
-    axes = figure.add_axes((0.12, 0.16, 0.85, 0.78))
+    axes = figure.add_axes((0.14, 0.16, 0.83, 0.78))
     labels = [bits for bits, _ in picture.counts]
     shots = [count for _, count in picture.counts]
     bars = axes.bar(labels, shots, color=BAR_COLOUR, width=0.6)
