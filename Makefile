@@ -26,7 +26,7 @@ demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree sta
 	@git show "$$(git for-each-ref --format='%(refname)' 'refs/exps/**/demo')":metrics/report.md
 
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
-	python -m pytest
+	python -m pytest -n auto --dist loadfile
 
 lint: .venv/.ready  ## Check style and types
 	ruff check .

@@ -10,6 +10,8 @@ from stages.swift.adapter import Adapter, describe_adapter, effective_scaling, p
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
 from stages.swift.device import device_name, require_device
 from stages.swift.logs import (
+    EVAL_CURVE,
+    TRAIN_CURVE,
     History,
     begin_attempt,
     is_finished,
@@ -23,7 +25,10 @@ from stages.swift.scratch import run_key, scratch_directory
 
 ADAPTER = Path("models/adapter")
 METRICS = Path("metrics/train.json")
-CURVE = Path("metrics/convergence.csv")
+CURVES = {
+    Path("metrics/curve_train.csv"): TRAIN_CURVE,
+    Path("metrics/curve_eval.csv"): EVAL_CURVE,
+}
 LOCK = Path("requirements.lock")
 
 
@@ -47,7 +52,8 @@ def main() -> None:
         adapter = describe_adapter(ADAPTER)
         metrics = _metrics(history, adapter, memory, _count_lines(TRAIN))
         write_json(METRICS, metrics | {"provenance": _provenance(params, model, history)})
-        write_curve(CURVE, history)
+        for path, columns in CURVES.items():
+            write_curve(path, history, columns)
     print(
         f"eval_loss {metrics['eval_loss_first']:.4f} → {metrics['eval_loss']:.4f} "
         f"at step {history.best_step} of {history.last_step}; "

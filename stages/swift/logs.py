@@ -20,17 +20,23 @@ from stages.swift.scratch import drop_half_line
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STEP = "global_step/max_steps"
 
-# Columns of metrics/convergence.csv, with ms-swift's names where they differ.
-CURVE = {
+# Columns of the two curves, with ms-swift's names where they differ. Training and evaluation have
+# a file each: `dvc plots` would draw an empty cell as 0.
+TRAIN_CURVE = {
     "step": "step",
     "epoch": "epoch",
     "train_loss": "loss",
     "train_token_acc": "token_acc",
-    "eval_loss": "eval_loss",
-    "eval_token_acc": "eval_token_acc",
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
 }
+EVAL_CURVE = {
+    "step": "step",
+    "epoch": "epoch",
+    "eval_loss": "eval_loss",
+    "eval_token_acc": "eval_token_acc",
+}
+_LOGGED = {*TRAIN_CURVE.values(), *EVAL_CURVE.values()}
 
 
 @dataclass(frozen=True)
@@ -139,13 +145,13 @@ def read_history(directory: Path) -> History:
     )
 
 
-def write_curve(path: Path, history: History) -> None:
-    """Write a line per logged step with the columns of CURVE; what was not logged is blank."""
+def write_curve(path: Path, history: History, columns: dict[str, str]) -> None:
+    """Write a line for each step that logged all of `columns`: TRAIN_CURVE or EVAL_CURVE."""
     with atomic_open(path) as file:
-        file.write(",".join(CURVE) + "\n")
+        file.write(",".join(columns) + "\n")
         for row in history.steps:
-            values = (row.get(source) for source in CURVE.values())
-            file.write(",".join("" if v is None else f"{v:.8g}" for v in values) + "\n")
+            if row.keys() >= set(columns.values()):
+                file.write(",".join(f"{row[name]:.8g}" for name in columns.values()) + "\n")
 
 
 def _by_step(rows: Iterable[dict[str, Any]]) -> list[dict[str, float]]:
@@ -159,7 +165,7 @@ def _by_step(rows: Iterable[dict[str, Any]]) -> list[dict[str, float]]:
                     "lower learning_rate or raise warmup_steps"
                 )
         steps.setdefault(step, {"step": step}).update(
-            {name: row[name] for name in CURVE.values() if name in row}
+            {name: row[name] for name in _LOGGED & row.keys()}
         )
     return [steps[step] for step in sorted(steps)]
 

@@ -72,7 +72,7 @@ def test_the_diff_of_params_is_the_changed_line(experiments: Experiments) -> Non
         (("dvc", "metrics", "diff"), r"metrics/train\.json\s+eval_loss\s+[\d.]+\s+[\d.]+"),
         (("dvc", "params", "diff"), r"params\.yaml\s+lora_rank\s+32\s+64"),
         (("dvc", "exp", "show", "--csv", "--only-changed"), r"lora_rank"),
-        (("dvc", "plots", "diff", "--json"), r"metrics/convergence\.csv"),
+        (("dvc", "plots", "diff", "--json"), r"metrics/curve_eval\.csv"),
     ],
 )
 def test_each_comparison_shows_the_change(

@@ -10,6 +10,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from stages.params import Params, flatten, load_params
+from stages.swift.model import directory_sha256
 
 REPOSITORY = Path(__file__).parents[2]
 SECTIONS = {"data", "generation", "evaluation"}
@@ -120,3 +121,9 @@ def test_the_recommended_configuration_is_the_specifications() -> None:
         "max_pixels": 1003520,
     }
     assert {key: getattr(params, key) for key in recommended} == recommended
+
+
+def test_the_smoke_profile_pins_the_tiny_model_as_committed() -> None:
+    smoke = read("profiles/smoke.yaml")
+    digest = directory_sha256(REPOSITORY / smoke["model"])
+    assert smoke["model_revision"] == digest[:12]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from stages.runtime import StageError
 from stages.swift.logs import (
+    EVAL_CURVE,
+    TRAIN_CURVE,
     History,
     begin_attempt,
     is_finished,
@@ -68,16 +70,19 @@ def test_device_memory_is_the_largest_logged(run: Path) -> None:
     assert read_history(run).device_memory == 30.5 + len(rows()) - 2  # the summary has no step
 
 
-def test_curve_has_a_line_per_step_with_blanks(run: Path) -> None:
-    write_curve(run / "curve.csv", read_history(run))
-    lines = (run / "curve.csv").read_text().splitlines()
-    assert lines[0] == (
-        "step,epoch,train_loss,train_token_acc,eval_loss,eval_token_acc,learning_rate,grad_norm"
-    )
-    assert lines[1] == "0,0,,,8.4773102,0,,"
-    assert lines[2].startswith("1,0.04166667,8.4927187,0,,,0.0001,")
-    assert lines[-1].split(",")[:5] == ["24", "1", "6.1929188", "0.9125", "6.1529346"]
-    assert len(lines) == 9
+def test_a_curve_has_the_steps_that_were_logged(run: Path) -> None:
+    history = read_history(run)
+    write_curve(run / "train.csv", history, TRAIN_CURVE)
+    write_curve(run / "eval.csv", history, EVAL_CURVE)
+    train = (run / "train.csv").read_text().splitlines()
+    evaluation = (run / "eval.csv").read_text().splitlines()
+    assert train[0] == "step,epoch,train_loss,train_token_acc,learning_rate,grad_norm"
+    assert train[1].startswith("1,0.04166667,8.4927187,0,0.0001,")
+    assert train[-1].split(",")[:4] == ["24", "1", "6.1929188", "0.9125"]
+    assert evaluation[0] == "step,epoch,eval_loss,eval_token_acc"
+    assert evaluation[1] == "0,0,8.4773102,0"
+    assert evaluation[-1].startswith("24,1,6.1529346,")
+    assert not [line for line in train + evaluation if ",," in line or line.endswith(",")]
 
 
 def test_unfinished_run_has_no_history(run: Path) -> None:

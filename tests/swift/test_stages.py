@@ -128,8 +128,10 @@ def test_training_lowers_the_loss_and_accounts_for_itself(trained: Workspace) ->
     assert metrics["tokens_per_second"] > metrics["samples_per_second"]
     assert metrics["peak_memory_gib"]["resident"] > 0.1
     assert metrics["provenance"]["resumed"] == 0
-    curve = (trained.root / "metrics/convergence.csv").read_text().splitlines()
-    assert [line.split(",")[0] for line in curve] == ["step", *map(str, range(7))]
+    curve = (trained.root / "metrics/curve_train.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in curve] == ["step", *map(str, range(1, 7))]
+    curve = (trained.root / "metrics/curve_eval.csv").read_text().splitlines()
+    assert curve[1].startswith("0,0,")
 
 
 def test_nothing_is_left_behind(trained: Workspace) -> None:
@@ -174,8 +176,8 @@ def test_a_killed_training_resumes_to_the_same_adapter(trained: Workspace, tmp_p
     assert resumed["provenance"]["resumed"] == 1
     for name in ("eval_loss", "eval_loss_first", "train_loss", "train_token_acc", "best_step"):
         assert resumed[name] == whole[name]
-    curves = [w.root / "metrics/convergence.csv" for w in (workspace, trained)]
-    assert curves[0].read_bytes() == curves[1].read_bytes()
+    for name in ("metrics/curve_train.csv", "metrics/curve_eval.csv"):
+        assert (workspace.root / name).read_bytes() == (trained.root / name).read_bytes()
 
 
 def test_a_merge_with_another_scaling_fails_the_stage(
