@@ -53,7 +53,7 @@ def locate_model(name: str, revision: str) -> Model:
         if revision != "main" and not digest.startswith(revision):
             raise StageError(
                 f"model_revision: {name} has SHA-256 {digest[:12]}…, not {revision}; restore its "
-                "files, or set model_revision to that or to main"
+                f"files, or set model_revision to {digest[:12]}"
             )
         return Model(name, None, digest)
     # ms-swift would take a mistyped path for a hub id.
