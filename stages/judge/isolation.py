@@ -14,6 +14,10 @@ _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 # Fonts for matplotlib and graphviz, the dynamic linker's cache, and Debian's command links.
 _ETC = ("/etc/fonts", "/etc/ld.so.cache", "/etc/alternatives")
 
+# A virtual environment moves here: the repository that holds it may lie under /tmp, which every
+# task covers, and its path is nobody's business.
+_VENV = Path("/venv")
+
 # One thread a task, so that workers scale with cores and a fork never copies a thread pool's locks.
 _ENVIRONMENT = {
     "HOME": "/tmp",
@@ -82,6 +86,10 @@ def command() -> list[str]:
             arguments += ["--ro-bind", name, name]
     for name in _ETC:
         arguments += ["--ro-bind-try", name, name]
+    python = Path(sys.executable)
+    if sys.prefix != sys.base_prefix:
+        arguments += ["--ro-bind", sys.prefix, str(_VENV)]
+        python = _VENV / python.relative_to(sys.prefix)
     for path in _interpreter_directories():
         arguments += ["--ro-bind", str(path), str(path)]
     # A namespace package there: the server imports its own modules and nothing else of ours.
@@ -91,14 +99,16 @@ def command() -> list[str]:
     start = (
         "import sys; sys.path.insert(0, '/judge'); import stages.judge.inside.server as s; s.main()"
     )
-    return [*arguments, sys.executable, "-I", "-B", "-c", start]
+    return [*arguments, str(python), "-I", "-B", "-c", start]
 
 
 def _interpreter_directories() -> list[Path]:
-    """Directories of the interpreter and its packages outside /usr, outermost first."""
-    found = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.base_exec_prefix)}
+    """Directories of the interpreter outside /usr and outside a venv, outermost first."""
+    found = {Path(sys.base_prefix), Path(sys.base_exec_prefix)}
     found |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
     # A virtual environment's python may be a link into an installation with another spelling.
     found.add(Path(sys.executable).resolve().parent.parent)
+    if sys.prefix != sys.base_prefix:
+        found = {path for path in found if not path.is_relative_to(sys.prefix)}
     outside = sorted(path for path in found if not path.is_relative_to("/usr"))
     return [path for path in outside if not any(path.is_relative_to(o) for o in found - {path})]
