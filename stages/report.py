@@ -24,7 +24,7 @@ SLICES = {
 
 
 def main() -> None:
-    """Write metrics/report.md and print it."""
+    """Write metrics/report.md."""
     profile = load_params().profile
     metrics = {
         name: json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def main() -> None:
     text = render(profile, metrics, published)
     with atomic_open(REPORT) as file:
         file.write(text)
-    print(text)
+    print(f"{REPORT}: the base beside the fine-tuned model")
 
 
 def render(profile: str, metrics: dict[str, Any], published: dict[str, Any]) -> str:
