@@ -7,7 +7,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from stages.dataset.directory import build_directory
 from stages.dataset.raw import SPLITS, Split, write_provenance
 from stages.dataset.sources import (
     Located,
@@ -18,7 +17,7 @@ from stages.dataset.sources import (
 )
 from stages.params import load_params
 from stages.params.schema import DataParams
-from stages.runtime import stage_main
+from stages.runtime import atomic_directory, stage_main
 from stages.swift.device import require_device
 
 RAW = Path("data/raw")
@@ -32,7 +31,7 @@ def main() -> None:
     # A graph that cannot train here should not find out after the download.
     if data.source != "synthetic" and not is_local(data.source) and not DATA_ONLY:
         require_device(params)
-    with build_directory(RAW) as directory, tempfile.TemporaryDirectory() as scratch:
+    with atomic_directory(RAW) as directory, tempfile.TemporaryDirectory() as scratch:
         located = _locate(data, Path(scratch))
         rows = write_raw(directory, located)
         write_provenance(

@@ -6,13 +6,20 @@ from pathlib import Path
 
 from stages.dataset.prepared import read_prepared
 from stages.params import Params, load_params
-from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
+from stages.runtime import (
+    StageError,
+    atomic_directory,
+    file_sha256,
+    stage_main,
+    versions,
+    write_json,
+)
 from stages.swift.arguments import VALIDATION, export_arguments
 from stages.swift.device import device_name, require_device
 from stages.swift.model import Model, directory_sha256, locate_model
 from stages.swift.proof import TOLERANCES, Proof, check, compare, observe
 from stages.swift.run import run_swift
-from stages.swift.scratch import new_directory, run_key, scratch_directory
+from stages.swift.scratch import run_key, scratch_directory
 
 ADAPTER = Path("models/adapter")
 MERGED = Path("models/merged")
@@ -27,7 +34,7 @@ def main() -> None:
     base = locate_model(params.model, params.model_revision)
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))["eval_loss"]
     tolerance = TOLERANCES[params.torch_dtype]
-    with new_directory(MERGED) as directory:
+    with atomic_directory(MERGED) as directory:
         _export(params, base, directory)
         proof = prove(params, base, directory)
         check(proof, trained, tolerance)

@@ -4,12 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from stages.dataset.directory import build_directory
 from stages.dataset.preparation import check_quarantine, prepare_rows
 from stages.dataset.raw import SPLITS, read_provenance
 from stages.dataset.statistics import refused_rows, summarise, usable_rows
 from stages.params import load_params
-from stages.runtime import stage_main, versions, write_json
+from stages.runtime import atomic_directory, stage_main, versions, write_json
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
@@ -25,7 +24,7 @@ def main() -> None:
     """
     data = load_params().data
     REFUSED.unlink(missing_ok=True)
-    with build_directory(PREPARED) as directory:
+    with atomic_directory(PREPARED) as directory:
         counts = prepare_rows(
             RAW,
             directory,

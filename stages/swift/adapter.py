@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.params import Params
-from stages.runtime import write_json
+from stages.runtime import atomic_directory, write_json
 from stages.swift.model import Model
-from stages.swift.scratch import new_directory
 
 _WEIGHTS = "adapter_model.safetensors"
 _CONFIG = "adapter_config.json"
@@ -72,7 +71,7 @@ def publish_adapter(checkpoint: Path, target: Path, params: Params, model: Model
     kept |= {"model": params.model, "model_revision": model.revision}
     kept |= {"external_plugins": params.external_plugins, "torch_dtype": params.torch_dtype}
     kept |= {"system": params.system, "max_pixels": params.max_pixels}
-    with new_directory(target) as directory:
+    with atomic_directory(target) as directory:
         shutil.copyfile(checkpoint / _WEIGHTS, directory / _WEIGHTS)
         write_json(directory / _CONFIG, dict(sorted(config.items())))
         write_json(directory / "args.json", kept)

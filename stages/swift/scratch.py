@@ -79,23 +79,3 @@ def drop_half_line(path: Path) -> None:
     """Remove what follows the last newline of a file that a killed process was appending to."""
     if path.is_file() and not (content := path.read_bytes()).endswith(b"\n"):
         os.truncate(path, content.rfind(b"\n") + 1)
-
-
-@contextmanager
-def new_directory(target: Path) -> Iterator[Path]:
-    """An empty directory that takes the place of `target` when the block succeeds.
-
-    When it fails, `target` is as it was.
-    """
-    fresh, old = (target.with_name(f".{target.name}.{suffix}") for suffix in ("new", "old"))
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    try:
-        yield fresh
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -51,6 +51,8 @@ def test_the_whole_graph_runs(experiments: Experiments) -> None:
     for name in METRICS:
         metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
         assert metrics, name
+    train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    assert train["eval_loss"] < train["eval_loss_first"]
 
 
 def test_a_rank_trains_again_and_prepares_nothing(experiments: Experiments) -> None:

@@ -42,7 +42,7 @@ def escapes(home: list[str], repository: str, file: str, port: int) -> dict[str,
         "writes_kernel_settings": "open('/proc/sys/kernel/core_pattern', 'w').write('x')",
         "finds_earlier_scratch": "import os; os.stat('/tmp/left-behind')",
         "connects": f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
-        "resolves": "import socket; socket.getaddrinfo('pypi.org', 443)",
+        "resolves": "import socket; socket.getaddrinfo('example.com', 443)",
         "sends_datagram": (
             f"import socket; socket.socket(2, 2).sendto(b'x', ('127.0.0.1', {port}))"
         ),

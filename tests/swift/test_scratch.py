@@ -6,7 +6,7 @@ import pytest
 
 from stages.runtime import StageError
 from stages.swift import scratch
-from stages.swift.scratch import drop_half_line, new_directory, run_key, scratch_directory
+from stages.swift.scratch import drop_half_line, run_key, scratch_directory
 
 
 @pytest.fixture(autouse=True)
@@ -63,31 +63,6 @@ def test_a_child_that_outlives_its_parent_still_holds_the_lock(
         child.wait()
     with scratch_directory("train", "key"):
         pass
-
-
-def test_new_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
-    target = tmp_path / "models" / "adapter"
-    for content in ("first", "second"):
-        with new_directory(target) as directory:
-            (directory / content).write_text(content)
-    assert [path.name for path in target.iterdir()] == ["second"]
-    assert [path.name for path in target.parent.iterdir()] == ["adapter"]
-
-
-def test_new_directory_leaves_the_old_one_after_a_failure(tmp_path: Path) -> None:
-    target = tmp_path / "adapter"
-    with new_directory(target) as directory:
-        (directory / "good").touch()
-
-    def fail() -> None:
-        with new_directory(target) as directory:
-            (directory / "bad").touch()
-            raise StageError("disk full")
-
-    with pytest.raises(StageError, match="disk full"):
-        fail()
-    assert [path.name for path in target.iterdir()] == ["good"]
-    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
 
 
 def test_half_a_line_is_dropped(tmp_path: Path) -> None:
