@@ -134,9 +134,9 @@ def judge(
 ) -> Iterator[Verdict]:
     """Run each program against its test in the sandbox; yield verdicts in the order of `programs`.
 
-    At most `workers` programs run at once, each for at most `timeout` seconds (wall) with
-    `memory_mb` MiB beyond what the preloaded packages take. `programs` is read lazily, a bounded
-    number ahead. Outcomes do not depend on `workers`. A program whose sandbox died is run once
+    At most `workers` programs run at once, each for at most its own `timeout` or else this one
+    (wall seconds) with `memory_mb` MiB beyond what the preloaded packages take. `programs` is read
+    lazily, a bounded number ahead. Outcomes do not depend on `workers`. A program whose sandbox died is run once
     more, alone, on a fresh one, and then yielded as judge_error.
 
     Raises ValueError on a limit that is not positive, JudgeUnavailable (while iterating) if the
@@ -200,12 +200,16 @@ class _Stream:
 
     def submit(self, number: int, program: Program) -> None:
         self.running[number] = program
-        limits = {"timeout": self.timeout, "memory_mb": self.memory_mb}
-        self.server.send({"id": number, **limits, **asdict(program)})
+        limits = {"timeout": self._timeout(program), "memory_mb": self.memory_mb}
+        self.server.send({"id": number, **asdict(program), **limits})
+
+    def _timeout(self, program: Program) -> float:
+        return self.timeout if program.timeout is None else program.timeout
 
     def collect(self) -> None:
         """Wait for one reply. Raises _ServerDied if the infrastructure failed."""
-        reply = self.server.receive(time.monotonic() + self.timeout + _GRACE)
+        longest = max(map(self._timeout, self.running.values()))
+        reply = self.server.receive(time.monotonic() + longest + _GRACE)
         if reply["outcome"] == "judge_error":
             raise _ServerDied(reply["detail"])
         number = reply["id"]

@@ -27,12 +27,16 @@ class Program:
 
     `test` defines `check(candidate)`, functions named `test_*`, or both. `entry_point` names the
     object of `code` passed to `check`; "" where the test needs none (`check` then gets None).
+    `context` is trusted source whose names the test may use, as a stub's imports and helpers.
+    `timeout` (seconds) takes the place of the call's.
     """
 
     task_id: str
     code: str
     test: str
     entry_point: str
+    context: str = ""
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
