@@ -14,10 +14,10 @@ from stages.completions.records import Completion, read_completions, write_compl
 from stages.completions.tasks import load_tasks
 from stages.params import Params, load_params
 from stages.runtime import StageError, file_sha256, stage_main
+from stages.scratch import drop_half_line, run_key, scratch_directory
 from stages.swift.device import require_backend, require_device
 from stages.swift.engine import Prompt, batches, load_engine
 from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
-from stages.swift.scratch import drop_half_line, run_key, scratch_directory
 
 MERGED = Path("models/merged")
 COMPLETIONS = Path("data/completions")

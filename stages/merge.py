@@ -14,12 +14,12 @@ from stages.runtime import (
     versions,
     write_json,
 )
+from stages.scratch import run_key, scratch_directory
 from stages.swift.arguments import VALIDATION, export_arguments
 from stages.swift.device import device_name, require_device
 from stages.swift.model import Model, directory_sha256, locate_model
 from stages.swift.proof import TOLERANCES, Proof, check, compare, observe
 from stages.swift.run import run_swift
-from stages.swift.scratch import run_key, scratch_directory
 
 ADAPTER = Path("models/adapter")
 MERGED = Path("models/merged")

@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.params import Params, load_params
 from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
+from stages.scratch import run_key, scratch_directory
 from stages.swift.adapter import Adapter, describe_adapter, effective_scaling, publish_adapter
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
 from stages.swift.device import device_name, require_device
@@ -21,7 +22,6 @@ from stages.swift.logs import (
 )
 from stages.swift.model import Model, locate_model, plugin_digests
 from stages.swift.run import run_swift
-from stages.swift.scratch import run_key, scratch_directory
 
 ADAPTER = Path("models/adapter")
 METRICS = Path("metrics/train.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.runtime import StageError, atomic_open, read_jsonl, write_json
-from stages.swift.scratch import drop_half_line
+from stages.scratch import drop_half_line
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STEP = "global_step/max_steps"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from stages import scratch
 from stages.runtime import StageError
-from stages.swift import scratch
-from stages.swift.scratch import drop_half_line, run_key, scratch_directory
+from stages.scratch import drop_half_line, run_key, scratch_directory
 
 
 @pytest.fixture(autouse=True)
