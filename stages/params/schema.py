@@ -73,12 +73,26 @@ class Benchmark(_Section):
 
 
 class EvaluationParams(_Section):
-    """Section `evaluation`: how completions are judged."""
+    """Section `evaluation`: how completions are judged. Times are wall seconds a program.
+
+    A task's limit is `timeout`, or `timeout_factor` times what its reference solution took if
+    that is more. `ceilings`: how many reference solutions of a benchmark are known to pass.
+    """
 
     timeout: Positive
+    timeout_factor: Annotated[float, Field(ge=1)]
+    calibration_timeout: Positive
+    calibration_runs: Count
     memory_mb: Annotated[int, Field(ge=512)]
     stitching: Literal["ketune", "seed"]
     pass_at: Annotated[list[Count], Field(min_length=1)]
+    ceilings: dict[Name, NonNegative]
+
+    @model_validator(mode="after")
+    def _references_have_no_less_time(self) -> Self:
+        if self.calibration_timeout < self.timeout:
+            raise ValueError("calibration_timeout must be at least timeout")
+        return self
 
 
 class Params(_Section):

@@ -11,7 +11,16 @@ from stages.judge import JudgeUnavailable, Verdict
 from stages.params.schema import EvaluationParams
 from stages.runtime import StageError
 
-PARAMS = EvaluationParams(timeout=20.0, memory_mb=1024, stitching="ketune", pass_at=[1])
+PARAMS = EvaluationParams(
+    timeout=20.0,
+    timeout_factor=4.0,
+    calibration_timeout=60.0,
+    calibration_runs=1,
+    memory_mb=1024,
+    stitching="ketune",
+    pass_at=[1],
+    ceilings={},
+)
 STUB = 'def double(x: int) -> int:\n    """Return twice x."""\n    pass\n'
 TEST = "def check(candidate):\n    assert candidate(4) == 8\n"
 CODE = Task("b/1", "b", "function_completion", "c", STUB, (), TEST, "double", "", False)
