@@ -28,9 +28,10 @@ class Clone:
     root: Path
     home: Path
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the clone, with the tests' interpreter first on PATH."""
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with the clone's home and the tests' interpreter first."""
+        return {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
@@ -40,8 +41,16 @@ class Clone:
             "GIT_COMMITTER_NAME": "t",
             "GIT_COMMITTER_EMAIL": "t@example.org",
         }
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the clone."""
         result = subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if check and result.returncode:
             pytest.fail(
