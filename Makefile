@@ -33,6 +33,23 @@ lint: .venv/.ready  ## Check style and types
 	ruff format --check .
 	mypy
 
+fresh: .venv/.ready  ## Fail when dvc.lock is not what the code, parameters and data at hand would give
+	@if [ ! -f dvc.lock ]; then \
+	    echo "no dvc.lock: no run is recorded, so none can be stale"; \
+	elif out=$$(dvc repro --dry --allow-missing 2>&1) && [[ $$out == *"up to date."* ]]; then \
+	    echo "dvc.lock is fresh"; \
+	else \
+	    echo "$$out"; \
+	    echo "error: dvc.lock is stale: run dvc repro, then commit dvc.lock" >&2; exit 1; \
+	fi
+
+# Without `verify` DVC takes any bytes that lie under an object's key for that object.
+remote: .venv/.ready  ## Make an S3 bucket the default remote: make remote URL=s3://your-bucket/ketune
+	@[[ "$(URL)" == s3://?* ]] || \
+	    { echo "error: name a bucket: make remote URL=s3://your-bucket/ketune" >&2; exit 1; }
+	dvc remote add --quiet --force --default s3 "$(URL)"
+	dvc remote modify s3 verify true
+
 gpu: .venv/.ready  ## Add what a CUDA machine needs: flash-attn, vLLM, liger-kernel, DeepSpeed
 	.venv/bin/uv pip install --python .venv/bin/python --no-build-isolation-package flash-attn \
 	    -r pyproject.toml --extra gpu
@@ -41,4 +58,4 @@ lock:  ## Resolve pyproject.toml into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links -o requirements.lock
 
-.PHONY: help env demo test lint gpu lock
+.PHONY: help env demo test lint fresh remote gpu lock
