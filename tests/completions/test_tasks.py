@@ -1,6 +1,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from stages.completions.tasks import load_tasks
 from stages.params import Benchmark
 from stages.runtime import StageError
 
-HUMAN_EVAL = [
+HUMAN_EVAL: list[dict[str, Any]] = [
     {
         "task_id": "qiskitHumanEval/7",
         "prompt": "def f():\n    pass",
@@ -56,6 +57,7 @@ def test_tasks_of_both_kinds_have_one_form() -> None:
     assert human_eval.question == "def f():\n    pass"
     assert (human_eval.category, human_eval.entry_point) == ("basic", "f")
     assert human_eval.images == ()
+    assert (sample.source_id, human_eval.source_id) == ("test-000003", "qiskitHumanEval/7")
 
 
 def test_a_missing_file_names_how_to_fetch_it() -> None:
@@ -71,9 +73,59 @@ def test_another_revision_of_the_file_is_refused() -> None:
         load_tasks([pinned("q.json", b"[ ]")])
 
 
-@pytest.mark.parametrize("content", [b"{}", b'[{"task_id": "x"}]', b"not json"])
-def test_a_malformed_file_is_one_line(content: bytes) -> None:
-    Path("q.json").write_bytes(content)
-    with pytest.raises(StageError, match=r"q\.json: not a Qiskit HumanEval file") as raised:
-        load_tasks([pinned("q.json", content)])
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_both_forms_of_a_file_give_the_same_tasks(suffix: str) -> None:
+    rows = [HUMAN_EVAL[0], {**HUMAN_EVAL[0], "task_id": "mine/a b"}]
+    text = json.dumps(rows) if suffix == "json" else "\n".join(map(json.dumps, rows)) + "\n\n"
+    Path(f"q.{suffix}").write_text(text)
+    tasks = load_tasks([pinned(f"q.{suffix}", text.encode(), "mine")])
+    assert [task.task_id for task in tasks] == ["mine/7", "mine/a b"]
+
+
+def test_reference_and_difficulty_may_be_absent() -> None:
+    row = {k: HUMAN_EVAL[0][k] for k in ("task_id", "prompt", "test", "entry_point")}
+    content = json.dumps(row).encode()
+    Path("q.jsonl").write_bytes(content)
+    (task,) = load_tasks([pinned("q.jsonl", content)])
+    assert (task.reference, task.category) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"prompt": None}, "prompt: Input should be a valid string"),
+        ({"entry_point": " "}, "entry_point: "),
+        ({"task_id": 7}, "task_id: Input should be a valid string"),
+        ({"test": "def check(:"}, "test: does not compile"),
+        ({"test": "assert f()"}, "test: defines neither check"),
+        ({}, "task_id: a second 'qiskitHumanEval/7'"),
+    ],
+)
+def test_a_row_that_is_no_task_is_named(changed: dict[str, Any], told: str) -> None:
+    rows = [HUMAN_EVAL[0], {**HUMAN_EVAL[0], **changed}]
+    for name, text, where in (
+        ("q.json", json.dumps(rows), "q.json: row 2: "),
+        ("q.jsonl", "\n".join(map(json.dumps, rows)), "q.jsonl:2: "),
+    ):
+        Path(name).write_text(text)
+        with pytest.raises(StageError) as raised:
+            load_tasks([pinned(name, text.encode())])
+        assert str(raised.value).startswith(where + told)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.json", b"{}"),
+        ("q.json", b'[{"task_id": "x"}]'),
+        ("q.json", b"not json"),
+        ("q.json", b"[3]"),
+        ("q.jsonl", b"[]"),
+        ("q.jsonl", b"\xff\xfe"),
+    ],
+)
+def test_a_malformed_file_is_one_line(name: str, content: bytes) -> None:
+    Path(name).write_bytes(content)
+    with pytest.raises(StageError, match=rf"{name}: |{name}:1: ") as raised:
+        load_tasks([pinned(name, content)])
     assert "\n" not in str(raised.value)
