@@ -1,0 +1,18 @@
+"""From a task and a text to the program that the judge runs."""
+
+from stages.completions.extract import extract_code
+from stages.completions.stitch import Rules, stitch
+from stages.completions.tasks import Task
+from stages.judge import Program
+
+
+def build_program(task: Task, completion: str, *, rules: Rules, timeout: float) -> Program:
+    """The program of a code task's completion: extracted, stitched, limited to `timeout` seconds.
+
+    Raises ValueError for a question, which has no program.
+    """
+    if task.type == "qa":
+        raise ValueError(f"{task.task_id} is a question")
+    code = extract_code(completion, task.entry_point)
+    source = stitch(task.question, code, task.entry_point, task.type, rules)
+    return Program(task.task_id, source, task.test_code, task.entry_point, timeout=timeout)
