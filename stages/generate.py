@@ -1,76 +1,99 @@
-"""generate <base|finetuned>: completions of every benchmark's tasks, in one process."""
+"""generate NAME: completions of every benchmark's tasks by finetuned or a baseline, one process."""
 
 import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from stages.completions.baselines import applicable, import_completions
 from stages.completions.records import Completion, read_completions, write_completions
-from stages.completions.tasks import load_tasks
-from stages.params import Params, load_params
-from stages.runtime import StageError, file_sha256, stage_main
+from stages.completions.tasks import Task, load_tasks
+from stages.generation import Answer, Engine, Prompt, batches, prompts_of
+from stages.params import Baseline, Params, load_baseline, load_params
+from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
 from stages.scratch import drop_half_line, run_key, scratch_directory
-from stages.swift.device import require_backend, require_device
-from stages.swift.engine import Prompt, batches, load_engine
+from stages.swift.device import device_name, require_backend, require_device
+from stages.swift.engine import load_engine
 from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
 
+FINETUNED = "finetuned"
 MERGED = Path("models/merged")
 COMPLETIONS = Path("data/completions")
+METRICS = Path("metrics/generate")
 LOCK = Path("requirements.lock")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is asked. `own_template`: with the chat template and system prompt of its own files."""
+
+    label: str
+    model: Model
+    own_template: bool
+
+
+@dataclass
+class Effort:
+    """What this process did: prompts and tokens it generated, and the seconds it took."""
+
+    prompts: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
 
 
 def main() -> None:
     """Generate what an interrupted run has not, then write all completions in task order."""
-    if len(sys.argv) != 2 or sys.argv[1] not in {"base", "finetuned"}:
-        raise StageError("usage: python -m stages.generate base|finetuned")
+    if len(sys.argv) != 2:
+        raise StageError("usage: python -m stages.generate finetuned, or a name of baselines/")
     label = sys.argv[1]
-    params = load_params()
+    params, baseline = (load_params(), Baseline()) if label == FINETUNED else load_baseline(label)
+    if baseline.completions is not None:
+        path = Path(baseline.completions)
+        tasks = load_tasks(params.benchmarks)
+        answered = applicable(tasks, baseline)
+        completions = import_completions(path, answered, baseline.md5)
+        provenance: dict[str, Any] = {"completions": str(path), "md5": baseline.md5}
+        _publish(label, tasks, completions, {"provenance": provenance})
+        return
     require_device(params)
     require_backend(params)
-    model = _model(params, label)
-    blank = label == "finetuned" and params.generation.blank_images
-    prompts = _prompts(params, blank)
-    with scratch_directory("generate", _run_key(params, model, prompts)) as scratch:
+    subject = Subject(label, _model(params, label), baseline.template_backend == "jinja")
+    tasks = load_tasks(params.benchmarks)
+    blank = label == FINETUNED and params.generation.blank_images
+    prompts = prompts_of(applicable(tasks, baseline), blank_images=blank)
+    with scratch_directory("generate", _run_key(params, subject, prompts)) as scratch:
         partial = scratch.path / "completions.jsonl"
-        _generate_missing(params, model, prompts, partial, label)
+        effort = generate_missing(params, subject, prompts, partial)
         order = {prompt.key: position for position, prompt in enumerate(prompts)}
         completions = sorted(
             read_completions(partial),
             key=lambda c: (order[c["task_id"], c["condition"]], c["sample"]),
         )
-        write_completions(COMPLETIONS / f"{label}.jsonl", completions)
+        _publish(label, tasks, completions, _run(params, subject, prompts, effort))
 
 
 def _model(params: Params, label: str) -> Model:
-    if label == "base":
+    if label != FINETUNED:
         return locate_model(params.model, params.model_revision)
     if not (MERGED / "config.json").is_file():
         raise StageError(f"{MERGED} has no model; run the merge stage (dvc repro merge)")
     return Model(str(MERGED), None, directory_sha256(MERGED))
 
 
-def _prompts(params: Params, blank_images: bool) -> list[Prompt]:
-    prompts = []
-    for task in load_tasks(params.benchmarks):
-        prompts.append(Prompt(task, "standard"))
-        if blank_images and task.images:
-            prompts.append(Prompt(task, "blank_images"))
-    return prompts
-
-
-def _run_key(params: Params, model: Model, prompts: list[Prompt]) -> str:
+def _run_key(params: Params, subject: Subject, prompts: list[Prompt]) -> str:
     # A prepared image's name holds the hash of its content.
     return run_key(
         {
-            "model": model.digest,
+            "model": subject.model.digest,
             "prompts": [[prompt.condition, asdict(prompt.task)] for prompt in prompts],
             "generation": params.generation.model_dump(),
-            "template": [params.template, params.system, params.max_pixels],
+            "template": [params.template, subject.own_template, params.system, params.max_pixels],
             "plugins": plugin_digests(params.external_plugins),
             "precision": [params.torch_dtype, params.attn_impl, params.use_cpu],
             "lock": file_sha256(LOCK),
@@ -78,29 +101,42 @@ def _run_key(params: Params, model: Model, prompts: list[Prompt]) -> str:
     )
 
 
-def _generate_missing(
-    params: Params, model: Model, prompts: list[Prompt], partial: Path, label: str
-) -> None:
+def generate_missing(
+    params: Params, subject: Subject, prompts: list[Prompt], partial: Path
+) -> Effort:
     """Append the completions of every batch that `partial` does not hold whole, batch by batch."""
     partial.touch()
     drop_half_line(partial)
     known = read_completions(partial)
     kept, missing = _split_batches(batches(prompts, params), known, params.generation.n_samples)
     write_completions(partial, kept)
+    effort = Effort()
     if not missing:
-        return
-    engine, start = load_engine(params, model), time.monotonic()
+        return effort
+    engine, start = _engine(params, subject), time.monotonic()
     todo = sum(len(batch) for batch in missing)
     with (
         partial.open("a", encoding="utf-8") as file,
-        tqdm(total=todo, desc=f"generate {label}", unit="prompt") as bar,
+        tqdm(total=todo, desc=f"generate {subject.label}", unit="prompt") as bar,
     ):
-        for batch in missing:
-            for completion in _complete(batch, engine(batch)):
+
+        def record(
+            batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]], tokens: int
+        ) -> None:
+            for completion in _complete(batch, answers):
                 file.write(json.dumps(completion, ensure_ascii=False) + "\n")
             file.flush()
+            effort.prompts += len(batch)
+            effort.tokens += tokens
             bar.update(len(batch))
-    print(f"{label}: {todo} prompts answered in {time.monotonic() - start:.0f} s")
+
+        engine(missing, record)
+    effort.seconds = time.monotonic() - start
+    return effort
+
+
+def _engine(params: Params, subject: Subject) -> Engine:
+    return load_engine(params, subject.model, own_template=subject.own_template)
 
 
 def _split_batches(
@@ -113,16 +149,59 @@ def _split_batches(
     return [c for c in known if (c["task_id"], c["condition"]) not in again], missing
 
 
-def _complete(batch: list[Prompt], answers: list[list[str]]) -> Iterator[Completion]:
-    for prompt, samples in zip(batch, answers, strict=True):
-        for number, text in enumerate(samples):
-            yield {
-                "task_id": prompt.task.task_id,
-                "benchmark": prompt.task.benchmark,
-                "condition": prompt.condition,
-                "sample": number,
-                "completion": text,
-            }
+def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> list[Completion]:
+    return [
+        {
+            "task_id": prompt.task.task_id,
+            "benchmark": prompt.task.benchmark,
+            "condition": prompt.condition,
+            "sample": number,
+            "completion": answer.text,
+            "truncated": answer.truncated,
+        }
+        for prompt, samples in zip(batch, answers, strict=True)
+        for number, answer in enumerate(samples)
+    ]
+
+
+def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort) -> dict[str, Any]:
+    """Durations and provenance. Rates are of this process, from its first prompt on."""
+    return {
+        "seconds": round(effort.seconds, 1),
+        "tokens_per_second": round(effort.tokens / max(effort.seconds, 1e-9), 1),
+        "provenance": {
+            "model": subject.model.name,
+            "model_revision": subject.model.revision,
+            "model_digest": subject.model.digest,
+            "template": "the model's own" if subject.own_template else params.template,
+            "system": None if subject.own_template else params.system,
+            "max_pixels": params.max_pixels,
+            "torch_dtype": params.torch_dtype,
+            "attn_impl": params.attn_impl,
+            "generation": params.generation.model_dump(exclude={"endpoint"}),
+            "profile": params.profile,
+            "device": device_name(params),
+            "resumed_after_prompts": len(prompts) - effort.prompts,
+            "versions": versions("ms-swift", "torch", "transformers"),
+        },
+    }
+
+
+def _publish(
+    label: str, tasks: list[Task], completions: list[Completion], run: dict[str, Any]
+) -> None:
+    """Write the completions and their metrics, and say what is in them."""
+    write_completions(COMPLETIONS / f"{label}.jsonl", completions)
+    answered = {c["task_id"] for c in completions}
+    counts = {
+        "tasks": len(answered),
+        "not_applicable": len(tasks) - len(answered),
+        "completions": len(completions),
+        "truncated": sum(c["truncated"] for c in completions),
+        "empty": sum(not c["completion"].strip() for c in completions),
+    }
+    write_json(METRICS / f"{label}.json", counts | run)
+    print(f"{label}: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items()))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ Condition = Literal["standard", "blank_images"]
 class Completion(TypedDict):
     """One answer. `sample` counts from 0 within a task and condition.
 
+    `truncated`: the model did not end it; it ran into max_new_tokens.
     In condition "blank_images" the model saw a white picture of the same size for every image.
     """
 
@@ -25,6 +26,7 @@ class Completion(TypedDict):
     condition: Condition
     sample: int
     completion: str
+    truncated: bool
 
 
 _COMPLETION = TypeAdapter(Completion)
@@ -48,7 +50,7 @@ def read_completions(path: Path) -> list[Completion]:
             field = ".".join(str(part) for part in first["loc"])
             raise StageError(
                 f"{path}:{number}: {field}: {first['msg']}; a line has task_id, benchmark, "
-                "condition, sample and completion"
+                "condition, sample, completion and truncated"
             ) from None
         key = (completion["task_id"], completion["condition"], completion["sample"])
         if key in seen:

@@ -1,6 +1,6 @@
 """Parameters: one schema, one loader."""
 
-from stages.params.load import flatten, load_params
-from stages.params.schema import Benchmark, Params
+from stages.params.load import flatten, load_baseline, load_params
+from stages.params.schema import Baseline, Benchmark, Params
 
-__all__ = ["Benchmark", "Params", "flatten", "load_params"]
+__all__ = ["Baseline", "Benchmark", "Params", "flatten", "load_baseline", "load_params"]

@@ -1,16 +1,35 @@
 """The only reader of parameters: params.yaml, with the chosen profile laid over it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.params.schema import Params
+from stages.params.schema import Baseline, Params
 from stages.runtime import StageError
 
 _MISSING = object()
+
+# What a file of baselines/ may change of params.yaml: which model runs, and how, but not what it is
+# asked nor how it is sampled.
+_BASELINE_KEYS = {
+    *("model", "model_revision", "model_type", "template", "external_plugins", "system"),
+    *("torch_dtype", "attn_impl", "use_cpu", "max_pixels"),
+    *("generation.backend", "generation.batch_size"),
+}
+_ENDPOINT = "generation.endpoint."
+# Of another model than that of params.yaml, until its file says otherwise.
+_OTHER_MODEL = {
+    "model_revision": "main",
+    "model_type": "auto",
+    "template": "auto",
+    "external_plugins": [],
+}
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def load_params(root: Path = Path()) -> Params:
@@ -22,6 +41,64 @@ def load_params(root: Path = Path()) -> Params:
 
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
+    params, overlay = _read_params(root)
+    return _validate(Params, params, "params.yaml", {"params.yaml or its profile": overlay})
+
+
+def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
+    """A baseline's parameters, and what else baselines/NAME.yaml says.
+
+    The file is laid over the effective parameters. One that gives a `model` starts from
+    model_revision main, model_type and template auto and no external plugins.
+
+    Raises StageError naming the file and key: no such file, an unknown key, a wrong value, the key
+    of a model beside completions that were produced elsewhere.
+    """
+    file = Path("baselines") / f"{name}.yaml"
+    if not (root / file).is_file():
+        known = ", ".join(sorted(path.stem for path in (root / "baselines").glob("*.yaml")))
+        raise StageError(f"params.yaml: baselines: no {file}; write it, or use one of: {known}")
+    tree = _read_yaml(root / file, empty=True)
+    own = {key: tree.pop(key) for key in Baseline.model_fields if key in tree}
+    changes = flatten(tree)
+    for key in changes:
+        if key not in _BASELINE_KEYS and not key.startswith(_ENDPOINT):
+            raise StageError(f"{file}: unknown key {key!r}; a baseline may say which model runs")
+    baseline = _validate(Baseline, own, str(file), {})
+    params, overlay = _read_params(root)
+    for key, value in ((_OTHER_MODEL if "model" in changes else {}) | changes).items():
+        section, last = _locate(params, key)
+        section[last] = value
+    sources = {str(file): changes, "params.yaml or its profile": overlay}
+    effective = _validate(Params, params, "params.yaml", sources)
+    _check_baseline(file, effective, baseline, changes)
+    return effective, baseline
+
+
+def _check_baseline(
+    file: Path, params: Params, baseline: Baseline, changes: dict[str, Any]
+) -> None:
+    if baseline.completions is not None and changes:
+        raise StageError(
+            f"{file}: {next(iter(changes))}: completions produced elsewhere take no model's key"
+        )
+    names = {benchmark.name for benchmark in params.benchmarks}
+    if baseline.benchmarks is not None and not names & set(baseline.benchmarks):
+        raise StageError(
+            f"{file}: benchmarks: none of {baseline.benchmarks} is in params.yaml, which has "
+            f"{', '.join(sorted(names))}"
+        )
+    if baseline.template_backend == "swift" or params.generation.backend == "openai":
+        return
+    if baseline.multimodal or "system" in changes:
+        raise StageError(
+            f"{file}: template_backend: jinja is for a text-only model (multimodal: false) with "
+            "its own system prompt (no system)"
+        )
+
+
+def _read_params(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """params.yaml with its profile laid over it, and the profile, flattened."""
     params = _read_yaml(root / "params.yaml")
     profile = params.get("profile")
     if not isinstance(profile, str):
@@ -37,10 +114,16 @@ def load_params(root: Path = Path()) -> Params:
         section, name = _locate(params, key)
         if section.get(name, _MISSING) == full[key]:
             section[name] = value
+    return params, overlay
+
+
+def _validate(
+    schema: type[_Model], values: dict[str, Any], where: str, overlays: dict[str, dict[str, Any]]
+) -> _Model:
     try:
-        return Params.model_validate(params)
+        return schema.model_validate(values)
     except ValidationError as error:
-        raise StageError(_first_problem(error, overlay)) from None
+        raise StageError(_first_problem(error, where, overlays)) from None
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -54,7 +137,7 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
     # ruamel reads YAML 1.2, as DVC does: there 2e-4 is a float; to PyYAML it is a string.
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -62,6 +145,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise StageError(f"{path} not found; run from the repository's root") from None
     except YAMLError as error:
         raise StageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if tree is None and empty:
+        return {}
     if not isinstance(tree, dict):
         raise StageError(f"{path}: expected keys and values, got {type(tree).__name__}")
     return tree
@@ -90,14 +175,12 @@ def _locate(params: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     return node, name
 
 
-def _first_problem(error: ValidationError, overlay: dict[str, Any]) -> str:
+def _first_problem(error: ValidationError, where: str, overlays: dict[str, dict[str, Any]]) -> str:
     problem = error.errors()[0]
     location = [part for part in problem["loc"] if isinstance(part, int | str)]
     key = ".".join(str(part) for part in location if not _is_union_tag(part))
     kind, value = problem["type"], problem["input"]
-    where = "params.yaml"
-    if overlay.get(key, _MISSING) == value:
-        where = "params.yaml or its profile"
+    where = next((name for name, o in overlays.items() if o.get(key, _MISSING) == value), where)
     if kind == "extra_forbidden":
         return f"{where}: unknown key {key!r}; check its spelling"
     if kind == "missing":

@@ -10,6 +10,8 @@ Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+# Names a file of baselines/ and the files made from it.
+BaselineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -30,10 +32,28 @@ class DataParams(_Section):
     max_quarantine: Share
 
 
+class EndpointParams(_Section):
+    """Section `generation.endpoint`: the server that the backend `openai` asks.
+
+    `api_key_env` names the environment variable that holds the key: no file ever does. `timeout`:
+    seconds a request may take. `requests_per_minute` 0 is no limit. `extensions`: top_k and
+    repetition_penalty are sent, which vLLM and its like take and OpenAI's own service refuses.
+    """
+
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
+    api_key_env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    concurrency: Count
+    requests_per_minute: NonNegative
+    timeout: Positive
+    max_retries: NonNegative
+    extensions: bool
+
+
 class GenerationParams(_Section):
     """Section `generation`: how completions are sampled. Temperature 0 is greedy."""
 
-    backend: Literal["transformers", "vllm"]
+    backend: Literal["transformers", "vllm", "openai"]
+    endpoint: EndpointParams
     batch_size: Count
     temperature: Annotated[float, Field(ge=0)]
     top_p: Annotated[float, Field(gt=0, le=1)]
@@ -49,6 +69,13 @@ class GenerationParams(_Section):
             raise ValueError(
                 "n_samples above 1 needs a temperature above 0: greedy samples are all the same"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _penalty_can_be_sent(self) -> Self:
+        plain = self.backend == "openai" and not self.endpoint.extensions
+        if plain and self.repetition_penalty != 1:
+            raise ValueError("repetition_penalty other than 1.0 needs endpoint.extensions")
         return self
 
 
@@ -69,6 +96,29 @@ class Benchmark(_Section):
             raise ValueError(f"benchmark {self.name!r} needs path, md5 and type")
         if self.path is not None and PurePosixPath(self.path).is_absolute():
             raise ValueError(f"benchmark {self.name!r}: path must be relative to the repository")
+        return self
+
+
+class Baseline(_Section):
+    """What a file of baselines/ says beside the parameters that it changes.
+
+    `multimodal` false: a text-only model, to which tasks with images do not apply. `benchmarks`:
+    the names of those that apply, all by default. `template_backend` is ms-swift's: jinja is the
+    model's own chat template, with the system prompt that it brings instead of `system`.
+    `completions`: a JSONL of answers that were produced elsewhere, pinned by `md5`; the model is
+    then not run.
+    """
+
+    multimodal: bool = True
+    benchmarks: Annotated[list[Name], Field(min_length=1)] | None = None
+    template_backend: Literal["swift", "jinja"] = "swift"
+    completions: Name | None = None
+    md5: Md5 | None = None
+
+    @model_validator(mode="after")
+    def _completions_are_pinned(self) -> Self:
+        if (self.completions is None) != (self.md5 is None):
+            raise ValueError("completions and md5 go together: the pin lets DVC see a change")
         return self
 
 
@@ -155,6 +205,7 @@ class Params(_Section):
     report_to: Literal["none", "wandb", "tensorboard"]
 
     data: DataParams
+    baselines: list[BaselineName]
     generation: GenerationParams
     benchmarks: Annotated[list[Benchmark], Field(min_length=1)]
     evaluation: EvaluationParams
@@ -173,6 +224,10 @@ class Params(_Section):
         names = [benchmark.name for benchmark in self.benchmarks]
         if len(set(names)) != len(names):
             raise ValueError(f"benchmarks: a name appears twice in {names}")
+        if len(set(self.baselines)) != len(self.baselines) or "finetuned" in self.baselines:
+            raise ValueError(
+                f"baselines: {self.baselines}: names must differ, and none may be finetuned"
+            )
         too_large = [k for k in self.evaluation.pass_at if k > self.generation.n_samples]
         if too_large:
             raise ValueError(
@@ -183,5 +238,5 @@ class Params(_Section):
 
     def training(self) -> dict[str, Any]:
         """The flat training keys and their values, in the order of params.yaml."""
-        sections = {"profile", "data", "generation", "benchmarks", "evaluation"}
+        sections = {"profile", "data", "baselines", "generation", "benchmarks", "evaluation"}
         return self.model_dump(exclude=sections)

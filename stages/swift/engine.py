@@ -1,55 +1,27 @@
 """Batched generation by ms-swift's inference engines, seeded so that a batch is reproducible."""
 
-import hashlib
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from stages.completions.records import Condition
-from stages.completions.tasks import Task
+from stages.generation import Answer, Engine, Prompt, Record, seed_of
 from stages.params import Params
 from stages.swift.inference import build_template, load_model, load_plugins, unless_auto
 from stages.swift.model import Model
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-_VLLM_BATCH = 512  # prompts between two writes of the partial file; vLLM schedules within
 _VLLM_PROMPT = 8192  # tokens a prompt may have; the cache for a model's whole context is too large
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A task under a condition."""
-
-    task: Task
-    condition: Condition
-
-    @property
-    def key(self) -> tuple[str, Condition]:
-        return self.task.task_id, self.condition
-
-
-Engine = Callable[[Sequence[Prompt]], list[list[str]]]
-
-
-def batches(prompts: Sequence[Prompt], params: Params) -> list[list[Prompt]]:
-    """Prompts of similar length and modality together, in an order that only they determine."""
-    size = _VLLM_BATCH if params.generation.backend == "vllm" else params.generation.batch_size
-    ordered = sorted(prompts, key=lambda p: (p.task.multimodal, len(p.task.question), p.key))
-    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
-
-
-def load_engine(params: Params, model: Model) -> Engine:
-    """A function from a batch of prompts to n_samples completions of each.
+def load_engine(params: Params, model: Model, *, own_template: bool = False) -> Engine:
+    """The model in this process. `own_template`: see build_template.
 
     The seed of a batch comes from generation.seed and its first prompt, so a resumed run samples
-    what an uninterrupted one does.
+    what an uninterrupted one does. With transformers the same batches give the same bytes on the
+    same machine. vLLM is deterministic for a request's seed only as far as its kernels are: what
+    else is in the batch may turn a near tie, even at temperature 0.
     """
     backend = _vllm if params.generation.backend == "vllm" else _transformers
-    engine, top_k = backend(params, model)
+    engine, top_k = backend(params, model, own_template)
     from swift.infer_engine import InferRequest, RequestConfig  # noqa: PLC0415
 
     # Everything is stated: what is not comes from the model's generation_config.json.
@@ -63,26 +35,34 @@ def load_engine(params: Params, model: Model) -> Engine:
         n=generation.n_samples,
     )
 
-    def generate(batch: Sequence[Prompt]) -> list[list[str]]:
-        config.seed = _seed(generation.seed, batch[0])
-        _seed_process(config.seed)
-        requests = [
-            InferRequest(
-                messages=[
-                    {"role": "user", "content": "<image>" * len(p.task.images) + p.task.question}
-                ],
-                images=_images(p),
-            )
-            for p in batch
-        ]
-        responses = engine.infer(requests, config, use_tqdm=False)
-        return [[choice.message.content for choice in r.choices] for r in responses]
+    def generate(batches: Sequence[Sequence[Prompt]], record: Record) -> None:
+        for batch in batches:
+            config.seed = seed_of(generation.seed, batch[0])
+            _seed_process(config.seed)
+            requests = [
+                InferRequest(
+                    messages=[
+                        {
+                            "role": "user",
+                            "content": "<image>" * len(p.task.images) + p.task.question,
+                        }
+                    ],
+                    images=p.images(),
+                )
+                for p in batch
+            ]
+            responses = engine.infer(requests, config, use_tqdm=False)
+            answers = [
+                [Answer(c.message.content, c.finish_reason == "length") for c in r.choices]
+                for r in responses
+            ]
+            record(batch, answers, sum(r.usage.completion_tokens for r in responses))
 
     return generate
 
 
-def _transformers(params: Params, model: Model) -> tuple[Any, int]:
-    network, template = load_model(params, model)
+def _transformers(params: Params, model: Model, own_template: bool) -> tuple[Any, int]:
+    network, template = load_model(params, model, own_template=own_template)
     from swift.infer_engine import TransformersEngine  # noqa: PLC0415
     from swift.template import update_generation_config_eos_token  # noqa: PLC0415
 
@@ -92,7 +72,7 @@ def _transformers(params: Params, model: Model) -> tuple[Any, int]:
     return engine, len(template.tokenizer)
 
 
-def _vllm(params: Params, model: Model) -> tuple[Any, int]:
+def _vllm(params: Params, model: Model, own_template: bool) -> tuple[Any, int]:
     import torch  # noqa: PLC0415
 
     load_plugins(params)
@@ -105,33 +85,15 @@ def _vllm(params: Params, model: Model) -> tuple[Any, int]:
         "use_hf": True,
         "torch_dtype": getattr(torch, params.torch_dtype),
     }
-    template = build_template(params, get_processor(model.name, **source))
+    processor = get_processor(model.name, **source)
     engine = VllmEngine(
         model.name,
-        template=template,
+        template=build_template(params, processor, own_template=own_template),
         seed=params.generation.seed,
         max_model_len=_VLLM_PROMPT + params.generation.max_new_tokens,
         **source,
     )
     return engine, -1
-
-
-def _images(prompt: Prompt) -> "list[str | Image]":
-    if prompt.condition == "standard":
-        return list(prompt.task.images)
-    return [_blank(Path(path)) for path in prompt.task.images]
-
-
-def _blank(path: Path) -> "Image":
-    from PIL import Image  # noqa: PLC0415
-
-    with Image.open(path) as image:
-        return Image.new("RGB", image.size, "white")
-
-
-def _seed(seed: int, prompt: Prompt) -> int:
-    digest = hashlib.sha256(f"{seed}\0{prompt.key}".encode()).digest()
-    return int.from_bytes(digest[:4], "little") >> 1
 
 
 def _seed_process(seed: int) -> None:

@@ -25,13 +25,9 @@ def load_plugins(params: Params) -> None:
 
 
 def load_model(
-    params: Params, model: Model, adapter: Path | None = None
+    params: Params, model: Model, adapter: Path | None = None, *, own_template: bool = False
 ) -> tuple["PreTrainedModel", "Template"]:
-    """The model, with an adapter on it if one is given, and its template, on the device to use.
-
-    The template carries the system prompt and max_pixels of training: ms-swift does not restore
-    the latter by itself.
-    """
+    """The model, with an adapter on it if one is given, and its template, on the device to use."""
     import torch  # noqa: PLC0415
 
     load_plugins(params)
@@ -47,23 +43,33 @@ def load_model(
         model_type=unless_auto(params.model_type),
         use_hf=True,
     )
-    template = build_template(params, processor)
+    template = build_template(params, processor, own_template=own_template)
     template.model = network  # the collator asks it for position ids
     if adapter is not None:
         network = Swift.from_pretrained(network, str(adapter))
     return network.eval(), template
 
 
-def build_template(params: Params, processor: Any) -> "Template":
-    """ms-swift's template for `processor`, as in training."""
+def build_template(params: Params, processor: Any, *, own_template: bool = False) -> "Template":
+    """ms-swift's template for `processor`, as in training.
+
+    It carries the system prompt and max_pixels of training: ms-swift does not restore the latter by
+    itself. With `own_template` prompts are rendered by the chat template in the model's own files,
+    and get the system prompt that it has for a chat without one.
+    """
     from swift.template import get_template  # noqa: PLC0415
 
-    return get_template(
+    template = get_template(
         processor,
-        default_system=params.system,
+        default_system=None if own_template else params.system,
         max_pixels=params.max_pixels,
         template_type=unless_auto(params.template),
+        template_backend="jinja" if own_template else "swift",
     )
+    if own_template:
+        # ms-swift would hand its own default, "You are Qwen, …", to the chat template.
+        template.template_meta.default_system = None
+    return template
 
 
 def unless_auto(value: str) -> str | None:

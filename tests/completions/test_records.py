@@ -15,6 +15,7 @@ ROW: dict[str, Any] = {
     "condition": "standard",
     "sample": 0,
     "completion": "```python\npass\n```",
+    "truncated": False,
 }
 
 
@@ -30,6 +31,7 @@ def test_completions_survive_the_file(
             "condition": "blank_images",
             "sample": number,
             "completion": text,
+            "truncated": number % 2 == 0,
         }
         for number, text in enumerate(texts)
     ]
@@ -43,6 +45,7 @@ def test_completions_survive_the_file(
         (ROW | {"sample": "0"}, r"base\.jsonl:2: sample: .*integer"),
         (ROW | {"condition": "blanked"}, r"base\.jsonl:2: condition: "),
         ({k: v for k, v in ROW.items() if k != "completion"}, r":2: completion: .*required"),
+        (ROW | {"truncated": "no"}, r":2: truncated: .*boolean"),
         (ROW | {"score": 1}, r":2: score: "),
         (ROW, r":2: a second completion of \('dataset/test-000017', 'standard', 0\)"),
     ],

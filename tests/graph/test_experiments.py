@@ -47,7 +47,7 @@ def test_the_whole_graph_runs(experiments: Experiments) -> None:
     run = stages_run(experiments.first)
     assert run[:2] == ["ingest", "prepare"]
     assert run[-2:] == ["evaluate", "report"]
-    assert set(run[2:-2]) == {"train", "merge", "generate_base", "generate"}
+    assert set(run[2:-2]) == {"train", "merge", "generate_baseline@base", "generate"}
     for name in METRICS:
         metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
         assert metrics, name

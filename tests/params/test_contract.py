@@ -24,6 +24,7 @@ def read(name: str) -> dict[str, Any]:
 def tracked(stage: dict[str, Any], file: str) -> set[str]:
     """Keys of `file` that a stage of dvc.yaml tracks."""
     keys: set[str] = set()
+    stage = stage.get("do", stage)
     for entry in stage.get("params", []):
         if isinstance(entry, str) and file == "params.yaml":
             keys.add(entry)
@@ -57,6 +58,7 @@ def test_an_experiment_is_a_one_line_diff(tmp_path: Path) -> None:
 def test_every_key_is_tracked_by_a_stage() -> None:
     stages = read("dvc.yaml")["stages"].values()
     keys = set().union(*(tracked(stage, "params.yaml") for stage in stages))
+    keys |= {stage["foreach"].strip("${}") for stage in stages if "foreach" in stage}
     untracked = [key for key in flatten(read("params.yaml")) if not covers(keys, key)]
     assert untracked == []
 

@@ -16,7 +16,8 @@ from tests.swift.conftest import ROOT, changed
 def test_without_a_gpu_full_scale_stops_at_once_and_names_the_smoke_profile(
     stage: list[str], tmp_path: Path
 ) -> None:
-    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    for directory in ("profiles", "baselines"):
+        shutil.copytree(ROOT / directory, tmp_path / directory)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     program = (
         "import runpy, sys\n"
@@ -40,7 +41,9 @@ def test_without_a_gpu_full_scale_stops_at_once_and_names_the_smoke_profile(
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error:")]
     assert "needs a CUDA GPU" in line
     assert "-S profile=smoke" in line
-    assert {path.name for path in tmp_path.iterdir()} == {"profiles", "params.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("profiles", "baselines", "params.yaml"),
+    }
 
 
 def test_the_cpu_profile_needs_no_gpu_and_gets_one_thread(

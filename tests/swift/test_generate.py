@@ -7,13 +7,16 @@ import pytest
 
 from stages import generate
 from stages.completions.records import read_completions
+from stages.generation import Answer, Prompt, Record, batches
 from stages.params import Params
-from stages.swift.engine import Prompt, batches
 from stages.swift.model import Model
+from tests.generation.test_prompts import prompt
 from tests.swift.conftest import changed
-from tests.swift.test_engine import prompt
 
-MODEL = Model("models/local", None, "digest")
+SUBJECT = generate.Subject("base", Model("models/local", None, "digest"), own_template=False)
+
+
+ANSWERS = [Answer("a", False), Answer("b", True)]
 
 
 class Engine:
@@ -23,12 +26,17 @@ class Engine:
         self.n_samples, self.fails_at = n_samples, fails_at
         self.asked: list[str] = []
 
-    def __call__(self, batch: Sequence[Prompt]) -> list[list[str]]:
-        if self.fails_at == 0:
-            raise KeyboardInterrupt
-        self.fails_at = None if self.fails_at is None else self.fails_at - 1
-        self.asked += [p.task.task_id for p in batch]
-        return [[f"{p.task.task_id} {n}" for n in range(self.n_samples)] for p in batch]
+    def __call__(self, batches: Sequence[Sequence[Prompt]], record: Record) -> None:
+        for batch in batches:
+            if self.fails_at == 0:
+                raise KeyboardInterrupt
+            self.fails_at = None if self.fails_at is None else self.fails_at - 1
+            self.asked += [p.task.task_id for p in batch]
+            answers = [
+                [Answer(f"{p.task.task_id} {n}", False) for n in range(self.n_samples)]
+                for p in batch
+            ]
+            record(batch, answers, 5 * len(batch))
 
 
 @pytest.fixture
@@ -44,9 +52,9 @@ def test_an_interrupted_generation_loses_no_finished_batch_and_repeats_none(
     prompts = [prompt(str(i), "q" * i) for i in range(8)]
     partial = tmp_path / "completions.jsonl"
 
-    def run(engine: Engine) -> None:
-        monkeypatch.setattr(generate, "load_engine", lambda *_: engine)
-        generate._generate_missing(params, MODEL, prompts, partial, "base")
+    def run(engine: Engine) -> generate.Effort:
+        monkeypatch.setattr(generate, "_engine", lambda *_: engine)
+        return generate.generate_missing(params, SUBJECT, prompts, partial)
 
     first = Engine(2, fails_at=2)
     with pytest.raises(KeyboardInterrupt):
@@ -54,7 +62,8 @@ def test_an_interrupted_generation_loses_no_finished_batch_and_repeats_none(
     with partial.open("a") as file:
         file.write(damage)
     second = Engine(2)
-    run(second)
+    effort = run(second)
+    assert (effort.prompts, effort.tokens) == (2, 10)
     assert sorted(first.asked + second.asked) == sorted(p.task.task_id for p in prompts)
     assert len(first.asked) == 6
     completions = read_completions(partial)
@@ -65,7 +74,7 @@ def test_an_interrupted_generation_loses_no_finished_batch_and_repeats_none(
 
 def test_a_batch_of_which_a_sample_is_missing_is_generated_again(params: Params) -> None:
     planned = batches([prompt(str(i)) for i in range(6)], params)
-    known = [c for batch in planned for c in generate._complete(batch, [["a", "b"]] * 3)]
+    known = [c for batch in planned for c in generate._complete(batch, [ANSWERS] * 3)]
     kept, missing = generate._split_batches(planned, known[:-1], n_samples=2)
     assert missing == [planned[1]]
     assert kept == known[:6]

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stages.completions.tasks import Task
+from stages.generation import Prompt, batches, seed_of
 from stages.params import Params
-from stages.swift.engine import Prompt, _images, _seed, batches
 from tests.swift.conftest import changed
 
 
@@ -60,14 +60,14 @@ def test_a_blank_image_is_white_and_of_the_same_size(tmp_path: Path) -> None:
     path = tmp_path / "circuit.png"
     Image.new("RGB", (37, 21), "black").save(path)
     standard = prompt("a", images=(str(path),))
-    assert _images(standard) == [str(path)]
-    (blank,) = _images(Prompt(standard.task, "blank_images"))
+    assert standard.images() == [str(path)]
+    (blank,) = Prompt(standard.task, "blank_images").images()
     assert isinstance(blank, Image.Image)
     assert blank.size == (37, 21)
     assert blank.getcolors() == [(37 * 21, (255, 255, 255))]
 
 
 def test_seeds_differ_by_batch_and_by_parameter_and_repeat() -> None:
-    assert _seed(1, prompt("a")) == _seed(1, prompt("a"))
-    assert len({_seed(1, prompt("a")), _seed(1, prompt("b")), _seed(2, prompt("a"))}) == 3
-    assert 0 <= _seed(1, prompt("a")) < 2**31
+    assert seed_of(1, prompt("a")) == seed_of(1, prompt("a"))
+    assert len({seed_of(1, prompt("a")), seed_of(1, prompt("b")), seed_of(2, prompt("a"))}) == 3
+    assert 0 <= seed_of(1, prompt("a")) < 2**31

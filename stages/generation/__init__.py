@@ -1,0 +1,5 @@
+"""Asking a model: prompts and answers, and the engine of each backend."""
+
+from stages.generation.prompts import Answer, Engine, Prompt, Record, batches, prompts_of, seed_of
+
+__all__ = ["Answer", "Engine", "Prompt", "Record", "batches", "prompts_of", "seed_of"]

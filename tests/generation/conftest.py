@@ -1,0 +1,3 @@
+from tests.swift.conftest import full
+
+__all__ = ["full"]
