@@ -1,52 +1,48 @@
-"""evaluate: completions → outcomes a task, figures with intervals. CPU only."""
+"""evaluate NAME: one model's completions → an outcome a task, figures with intervals. CPU only."""
 
-import json
+import sys
+from collections import Counter
 from pathlib import Path
 
+from stages.completions.baselines import applicable
+from stages.completions.calibration import read_calibration
 from stages.completions.records import read_completions
-from stages.completions.scoring import Outcome, score
+from stages.completions.scoring import provenance, scored, write_outcomes
 from stages.completions.tasks import load_tasks
-from stages.params import load_params
+from stages.params import load_baseline, load_params
 from stages.plots import write_categories
-from stages.runtime import atomic_open, file_sha256, stage_main, versions, write_json
+from stages.runtime import StageError, stage_main, write_json
 from stages.statistics import summarise
 
-MODELS = ("base", "finetuned")
+FINETUNED = "finetuned"
+CALIBRATION = Path("data/calibration.json")
 COMPLETIONS = Path("data/completions")
 OUTCOMES = Path("data/outcomes")
-METRICS = Path("metrics/evaluate.json")
+METRICS = Path("metrics/evaluate")
 
 
 def main() -> None:
-    """Score both models on the same tasks and write outcomes, metrics and plot data."""
+    """Score one model's completions; write its outcomes, metrics and plot data."""
+    if len(sys.argv) != 2:
+        raise StageError("usage: python -m stages.evaluate NAME, of data/completions/NAME.jsonl")
+    name = sys.argv[1]
     params = load_params()
     tasks = load_tasks(params.benchmarks)
-    metrics = {}
-    for model in MODELS:
-        completions = read_completions(COMPLETIONS / f"{model}.jsonl")
-        outcomes = score(tasks, completions, params.evaluation, model)
-        _write_outcomes(OUTCOMES / f"{model}.jsonl", outcomes)
+    answered = tasks if name == FINETUNED else applicable(tasks, load_baseline(name)[1])
+    path = COMPLETIONS / f"{name}.jsonl"
+    completions = read_completions(path)
+    calibration = read_calibration(CALIBRATION)
+    with scored(
+        answered, completions, params.evaluation, name, calibration=calibration
+    ) as outcomes:
         figures = summarise(outcomes, params.evaluation.pass_at)
+        other = Counter(task.benchmark for task in set(tasks) - set(answered))
+        made_from = provenance(params.evaluation, path, CALIBRATION)
+        rest = {"not_applicable": dict(sorted(other.items())), "provenance": made_from}
+        write_json(METRICS / f"{name}.json", figures | rest)
         benchmark = "dataset" if "dataset" in figures else next(iter(figures))
-        write_categories(Path(f"metrics/categories_{model}.csv"), figures[benchmark]["code"])
-        metrics[model] = figures
-    provenance = {
-        "judge": {
-            "isolation": "bubblewrap",
-            "timeout_s": params.evaluation.timeout,
-            "memory_mb": params.evaluation.memory_mb,
-            "stitching": params.evaluation.stitching,
-        },
-        "completions_sha256": {m: file_sha256(COMPLETIONS / f"{m}.jsonl") for m in MODELS},
-        "versions": versions("qiskit", "qiskit-aer", "rouge-score", "sacrebleu"),
-    }
-    write_json(METRICS, metrics | {"provenance": provenance})
-
-
-def _write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
-    with atomic_open(path) as file:
-        for outcome in outcomes:
-            file.write(json.dumps(outcome, ensure_ascii=False) + "\n")
+        write_categories(Path(f"metrics/categories_{name}.csv"), figures[benchmark]["code"])
+        write_outcomes(OUTCOMES / f"{name}.jsonl", outcomes)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """Scoring through the real judge: code by execution, answers as text, nothing silently missing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from stages.completions.calibration import Calibration
 from stages.completions.records import Completion
-from stages.completions.scoring import score
+from stages.completions.scoring import Outcome, scored
 from stages.completions.tasks import Task
 from stages.judge import JudgeUnavailable, Verdict
 from stages.params.schema import EvaluationParams
@@ -26,16 +30,30 @@ TEST = "def check(candidate):\n    assert candidate(4) == 8\n"
 CODE = Task("b/1", "b", "function_completion", "c", STUB, (), TEST, "double", "", False)
 ASKED = Task("b/2", "b", "code_generation", "c", "Double.", (), TEST, "double", "", False)
 QUESTION = Task("b/3", "b", "qa", "c", "What is H?", (), "", "", "H makes a superposition.", False)
+DEFAULTS = {"params": PARAMS, "label": "model", "calibration": None}
 
 
-def completion(task: Task, text: str) -> Completion:
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETUNE_CACHE", str(tmp_path / "cache"))
+
+
+def completion(task: Task, text: str, sample: int = 0) -> Completion:
     return {
         "task_id": task.task_id,
         "benchmark": "b",
         "condition": "standard",
-        "sample": 0,
+        "sample": sample,
         "completion": text,
+        "truncated": False,
     }
+
+
+def score(
+    tasks: Sequence[Task], completions: Sequence[Completion], **options: Any
+) -> list[Outcome]:
+    with scored(tasks, completions, **{**DEFAULTS, **options}) as outcomes:
+        return outcomes
 
 
 def test_code_is_executed_and_answers_are_compared() -> None:
@@ -46,29 +64,66 @@ def test_code_is_executed_and_answers_are_compared() -> None:
             completion(ASKED, "```python\ndef double(x):\n    return x + 2\n```"),
             completion(QUESTION, "<think>hm</think>H makes a superposition."),
         ],
-        PARAMS,
-        "model",
     )
     assert [o["outcome"] for o in outcomes] == ["passed", "wrong_answer", None]
+    assert [o["scorable"] for o in outcomes] == [True, True, True]
     assert outcomes[2]["rouge_l"] == 1.0
     assert outcomes[2]["bleu"] == 1.0
     assert outcomes[0]["rouge_l"] is None
 
 
+def test_a_calibration_gives_each_task_its_worth_and_its_time() -> None:
+    calibration: Calibration = {
+        "b": {
+            "scorable": ["b/1"],
+            "assumed": [],
+            "flaky": {},
+            "unscorable": {"b/2": "runtime_error"},
+            "limits": {"b/1": 20.0},
+        }
+    }
+    slow = "    import time\n    time.sleep(1.5)\n    return 2 * x\n"
+    outcomes = score(
+        [CODE, ASKED],
+        [completion(CODE, slow), completion(ASKED, f"def double(x):\n{slow}")],
+        params=PARAMS.model_copy(update={"timeout": 1.0}),
+        calibration=calibration,
+    )
+    assert [(o["outcome"], o["scorable"]) for o in outcomes] == [
+        ("passed", True),
+        ("timeout", False),
+    ]
+
+
+def test_the_rules_decide_what_an_answer_without_imports_is_worth() -> None:
+    task = replace(CODE, question=f"import math\n{STUB}")
+    answer = completion(task, "def double(x):\n    return math.floor(2 * x)")
+    (ours,) = score([task], [answer])
+    (seed,) = score([task], [answer], params=PARAMS.model_copy(update={"stitching": "seed"}))
+    assert (ours["outcome"], seed["outcome"]) == ("passed", "runtime_error")
+
+
 def test_a_missing_completion_is_named() -> None:
     with pytest.raises(StageError, match=r"no completion for b/2 \(1 tasks lack one\)"):
-        score([CODE, ASKED], [completion(CODE, "    return 1")], PARAMS, "model")
+        score([CODE, ASKED], [completion(CODE, "    return 1")])
+
+
+def test_too_few_samples_for_pass_at_k_are_named() -> None:
+    params = PARAMS.model_copy(update={"pass_at": [1, 3]})
+    answers = [completion(CODE, "    return 1", sample) for sample in range(2)]
+    with pytest.raises(StageError, match=r"2 samples for b/1 .* pass@3 needs 3"):
+        score([CODE], answers, params=params)
 
 
 def test_a_completion_of_no_task_is_named() -> None:
     with pytest.raises(StageError, match="b/2 is no task"):
-        score([CODE], [completion(CODE, "x"), completion(ASKED, "x")], PARAMS, "model")
+        score([CODE], [completion(CODE, "x"), completion(ASKED, "x")])
 
 
 def test_a_test_that_does_not_compile_is_not_the_models_failure() -> None:
-    broken = Task("b/4", "b", "code_generation", "c", "", (), "def check(:", "f", "", False)
-    with pytest.raises(StageError, match="the judge failed on b/4"):
-        score([broken], [completion(broken, "def f(): pass")], PARAMS, "model")
+    broken = replace(ASKED, test_code="def check(:")
+    with pytest.raises(StageError, match="the judge failed on b/2"):
+        score([broken], [completion(broken, "def f(): pass")])
 
 
 def test_a_judge_that_cannot_isolate_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +131,6 @@ def test_a_judge_that_cannot_isolate_is_one_line(monkeypatch: pytest.MonkeyPatch
         raise JudgeUnavailable("the judge needs user namespaces: sysctl ...")
         yield
 
-    monkeypatch.setattr("stages.completions.scoring.judge", unavailable)
+    monkeypatch.setattr("stages.completions.verdicts.judge", unavailable)
     with pytest.raises(StageError, match="needs user namespaces"):
-        score([CODE], [completion(CODE, "    return 2 * x")], PARAMS, "model")
+        score([CODE], [completion(CODE, "    return 2 * x")])
