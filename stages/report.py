@@ -1,6 +1,7 @@
-"""report: one page, the base beside the fine-tuned model, with the published figures."""
+"""report: one page, the fine-tuned model beside its baselines and the published figures."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from stages.params import load_params
 from stages.runtime import atomic_open, stage_main
 
 REPORT = Path("metrics/report.md")
+FINETUNED = "finetuned"
 TITLES = {
     "dataset": "test split",
     "qiskit_humaneval": "Qiskit HumanEval",
@@ -17,6 +19,7 @@ TITLES = {
 }
 SLICES = {
     "all": "code pass@1",
+    "scorable": "code pass@1, scorable tasks",
     "text": "text code pass@1",
     "multimodal": "multimodal code pass@1",
     "multimodal_blank_images": "multimodal code pass@1, images blanked",
@@ -25,62 +28,46 @@ SLICES = {
 
 def main() -> None:
     """Write metrics/report.md."""
-    profile = load_params().profile
-    metrics = {
-        name: json.loads(Path(f"metrics/{name}.json").read_text(encoding="utf-8"))
-        for name in ("data", "train", "merge", "evaluate")
-    }
+    params = load_params()
+    metrics = {name: _read(f"{name}.json") for name in ("train", "merge", "calibration")}
+    models = {name: _read(f"evaluate/{name}.json") for name in [*params.baselines, FINETUNED]}
     published = YAML(typ="safe", pure=True).load(Path("published.yaml"))
-    text = render(profile, metrics, published)
+    text = render(params.profile, models, metrics, published)
     with atomic_open(REPORT) as file:
         file.write(text)
-    print(f"{REPORT}: the base beside the fine-tuned model")
+    print(f"{REPORT}: {', '.join(models)}")
 
 
-def render(profile: str, metrics: dict[str, Any], published: dict[str, Any]) -> str:
+def _read(name: str) -> Any:
+    return json.loads((Path("metrics") / name).read_text(encoding="utf-8"))
+
+
+def render(
+    profile: str, models: dict[str, Any], metrics: dict[str, Any], published: dict[str, Any]
+) -> str:
     """The report as markdown. Percentages with 95 % intervals in brackets.
 
-    The published columns are the 8B model's and stand only beside full-scale runs: at another
-    scale they compare nothing.
+    `models`: what evaluate wrote, by name; `finetuned` among them. The published columns are the
+    8B model's and stand only beside full-scale runs: at another scale they compare nothing.
     """
     full = profile == "full"
-    train, evaluate = metrics["train"], metrics["evaluate"]
-    header = ["", "base", "fine-tuned"] + (
-        ["published base", "published r32, 1 epoch"] if full else []
-    )
-    rows = [["eval_loss", _loss(train["eval_loss_first"]), _loss(train["eval_loss"])]]
-    if full:
-        rows[0] += ["", _loss(published["rank_comparison"]["r32"]["eval_loss"])]
-    for benchmark, figures in evaluate["finetuned"].items():
-        base = evaluate["base"][benchmark]
-        title = TITLES.get(benchmark, benchmark)
-        reference = published["benchmarks"].get(benchmark, {})
-        for name, label in SLICES.items():
-            if name in figures.get("code", {}):
-                tasks = figures["code"][name]["tasks"]
-                row = [
-                    f"{title}: {label} ({tasks} tasks)",
-                    _rate(base["code"].get(name), "pass_at_1"),
-                    _rate(figures["code"][name], "pass_at_1"),
-                ]
-                rows.append(row + (_published(reference, name) if full else []))
-        if "qa" in figures:
-            for key, label in (("rouge_l", "ROUGE-L F1"), ("bleu", "BLEU-4")):
-                row = [
-                    f"{title}: QA {label} ({figures['qa']['all']['tasks']} questions)",
-                    _rate(base["qa"]["all"], key),
-                    _rate(figures["qa"]["all"], key),
-                ]
-                rows.append(row + (_published(reference, key) if full else []))
-    table = [header, ["---"] * len(header), *rows]
+    names = sorted(models, key=lambda name: (name != "base", name != FINETUNED))
+    header = ["", *("fine-tuned" if name == FINETUNED else name for name in names)]
+    header += ["published base", "published r32, 1 epoch"] if full else []
+    rows = [_losses(names, metrics["train"], published if full else None)]
+    for benchmark in _benchmarks(models[FINETUNED]):
+        reference = published["benchmarks"].get(benchmark, {}) if full else None
+        rows += _rows(benchmark, names, models, reference)
+    train = metrics["train"]
     lines = [
-        f"# Base and fine-tuned model, profile {profile}",
+        f"# Fine-tuned model and baselines, profile {profile}",
         "",
-        *("| " + " | ".join(row) + " |" for row in table),
+        *("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]),
         "",
         "eval_loss is before training and at the best step "
         f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "
         "intervals: Wilson for pass@1 of one sample a task, bootstrap over tasks otherwise.",
+        *_ceilings(metrics["calibration"], _benchmarks(models[FINETUNED])),
         f"Merge: largest logit difference {metrics['merge']['largest_logit_difference']:.2g}.",
     ]
     if full:
@@ -88,15 +75,74 @@ def render(profile: str, metrics: dict[str, Any], published: dict[str, Any]) -> 
     return "\n".join(lines) + "\n"
 
 
+def _benchmarks(figures: dict[str, Any]) -> list[str]:
+    return [name for name in figures if name not in {"not_applicable", "provenance"}]
+
+
+def _losses(
+    names: Sequence[str], train: dict[str, Any], published: dict[str, Any] | None
+) -> list[str]:
+    known = {"base": train["eval_loss_first"], FINETUNED: train["eval_loss"]}
+    row = ["eval_loss", *(_loss(known.get(name)) for name in names)]
+    return row + (
+        ["", _loss(published["rank_comparison"]["r32"]["eval_loss"])] if published else []
+    )
+
+
+def _rows(
+    benchmark: str,
+    names: Sequence[str],
+    models: dict[str, Any],
+    reference: dict[str, Any] | None,
+) -> list[list[str]]:
+    """The table's rows of one benchmark; without `reference` no published columns."""
+    own = models[FINETUNED][benchmark]
+    title = TITLES.get(benchmark, benchmark)
+    wanted = [
+        ("code", name, "pass_at_1", name, f"{label} ({own['code'][name]['tasks']} tasks)")
+        for name, label in SLICES.items()
+        if name in own.get("code", {})
+    ]
+    if "qa" in own:
+        count = own["qa"]["all"]["tasks"]
+        wanted += [
+            ("qa", "all", key, key, f"QA {label} ({count} questions)")
+            for key, label in (("rouge_l", "ROUGE-L F1"), ("bleu", "BLEU-4"))
+        ]
+    rows = []
+    for kind, part, key, published, label in wanted:
+        row = [f"{title}: {label}"]
+        row += [_cell(models[name], benchmark, kind, part, key, own) for name in names]
+        rows.append(row + (_published(reference, published) if reference is not None else []))
+    return rows
+
+
+def _cell(
+    model: dict[str, Any], benchmark: str, kind: str, part: str, key: str, own: dict[str, Any]
+) -> str:
+    figures = model.get(benchmark, {}).get(kind, {}).get(part)
+    if figures is None:
+        asked = part == "multimodal_blank_images" or not model["not_applicable"].get(benchmark)
+        return "not run" if asked else "not applicable"
+    rate, low, high = (100 * figures[name] for name in (key, f"{key}_low", f"{key}_high"))
+    fewer = figures["tasks"] != own[kind][part]["tasks"]
+    return f"{rate:.1f} [{low:.1f}, {high:.1f}]" + (f" of {figures['tasks']}" if fewer else "")
+
+
+def _ceilings(calibration: dict[str, Any], benchmarks: Sequence[str]) -> list[str]:
+    parts = []
+    for name, figures in calibration.items():
+        if name in benchmarks and figures["code_tasks"]:
+            assumed = figures["without_reference"]
+            part = f"{TITLES.get(name, name)} {figures['ceiling']} of {figures['code_tasks']}"
+            parts.append(part + (f" and {assumed} without a reference" if assumed else ""))
+    if not parts:
+        return []
+    return [f"Scorable, as their reference solution passes in the judge: {', '.join(parts)}."]
+
+
 def _loss(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _rate(figures: dict[str, float] | None, key: str) -> str:
-    if figures is None:
-        return "not run"
-    rate, low, high = (100 * figures[name] for name in (key, f"{key}_low", f"{key}_high"))
-    return f"{rate:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _published(reference: dict[str, Any], name: str) -> list[str]:

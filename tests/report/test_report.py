@@ -11,10 +11,18 @@ from stages.statistics import summarise
 from tests.statistics.test_summary import outcome
 
 PUBLISHED = YAML(typ="safe", pure=True).load(Path(__file__).parents[2] / "published.yaml")
+METRICS = {
+    "train": {"eval_loss_first": 2.0, "eval_loss": 0.5, "best_step": 40, "last_step": 80},
+    "merge": {"largest_logit_difference": 1e-6},
+    "calibration": {
+        "dataset": {"code_tasks": 24, "ceiling": 23, "without_reference": 0},
+        "provenance": {},
+    },
+}
 
 
 @pytest.fixture
-def metrics() -> dict[str, Any]:
+def models() -> dict[str, Any]:
     def outcomes(passed: int) -> list[dict[str, Any]]:
         rows = [outcome(i, "passed" if i < passed else "wrong_answer") for i in range(20)]
         rows += [outcome(i, "passed", multimodal=True) for i in range(20, 24)]
@@ -23,14 +31,12 @@ def metrics() -> dict[str, Any]:
     blanked = [
         outcome(i, "wrong_answer", multimodal=True, condition="blank_images") for i in range(20, 24)
     ]
+    text_only = [row for row in outcomes(15) if not row["multimodal"]]
+    rest: dict[str, Any] = {"not_applicable": {}, "provenance": {}}
     return {
-        "data": {},
-        "train": {"eval_loss_first": 2.0, "eval_loss": 0.5, "best_step": 40, "last_step": 80},
-        "merge": {"largest_logit_difference": 1e-6},
-        "evaluate": {
-            "base": summarise(outcomes(0), [1]),
-            "finetuned": summarise(outcomes(10) + blanked, [1]),
-        },
+        "base": summarise(outcomes(0), [1]) | rest,
+        "ibm": summarise(text_only, [1]) | rest | {"not_applicable": {"dataset": 4}},
+        "finetuned": summarise(outcomes(10) + blanked, [1]) | rest,
     }
 
 
@@ -39,17 +45,32 @@ def row(text: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_shows_both_models(metrics: dict[str, Any]) -> None:
-    text = render("smoke", metrics, PUBLISHED)
-    assert row(text, "eval_loss")[1:] == ["2.0000", "0.5000"]
-    assert row(text, "test split: text code")[1:] == ["0.0 [0.0, 16.1]", "50.0 [29.9, 70.1]"]
+def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
+    text = render("smoke", models, METRICS, PUBLISHED)
+    assert row(text, " |")[1:] == ["base", "fine-tuned", "ibm"]
+    assert row(text, "eval_loss")[1:] == ["2.0000", "0.5000", ""]
+    assert row(text, "test split: text code")[1:] == [
+        "0.0 [0.0, 16.1]",
+        "50.0 [29.9, 70.1]",
+        "75.0 [53.1, 88.8]",
+    ]
     blank = row(text, "test split: multimodal code pass@1, images blanked")
-    assert blank[1:] == ["not run", "0.0 [0.0, 49.0]"]
+    assert blank[1:] == ["not run", "0.0 [0.0, 49.0]", "not run"]
     assert row(text, "test split: QA ROUGE-L")[2] == "50.0 [50.0, 50.0]"
+    assert "test split 23 of 24" in text
 
 
-def test_published_figures_stand_beside_full_scale_only(metrics: dict[str, Any]) -> None:
-    assert "published" not in render("smoke", metrics, PUBLISHED)
-    full = render("full", metrics, PUBLISHED)
-    assert row(full, "test split: code pass@1")[3:] == ["32.3", "46.6"]
-    assert row(full, "eval_loss")[3:] == ["", "0.6068"]
+def test_what_does_not_apply_is_no_failure(models: dict[str, Any]) -> None:
+    text = render("smoke", models, METRICS, PUBLISHED)
+    assert row(text, "test split: multimodal code pass@1 (")[3] == "not applicable"
+    assert row(text, "test split: code pass@1 (24")[3] == "75.0 [53.1, 88.8] of 20"
+    models["ibm"] = {"not_applicable": {"dataset": 25}, "provenance": {}}
+    text = render("smoke", models, METRICS, PUBLISHED)
+    assert row(text, "test split: QA ROUGE-L")[3] == "not applicable"
+
+
+def test_published_figures_stand_beside_full_scale_only(models: dict[str, Any]) -> None:
+    assert "published" not in render("smoke", models, METRICS, PUBLISHED)
+    full = render("full", models, METRICS, PUBLISHED)
+    assert row(full, "test split: code pass@1 (")[4:] == ["32.3", "46.6"]
+    assert row(full, "eval_loss")[4:] == ["", "0.6068"]
