@@ -10,7 +10,7 @@ from tests.graph.conftest import Clone
 
 pytestmark = pytest.mark.graph
 
-METRICS = ("data", "train", "merge", "evaluate")
+METRICS = ("data", "train", "merge", "calibration", "evaluate/base", "evaluate/finetuned")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ def experiments(shared_clone: Clone) -> Experiments:
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
     run = stages_run(experiments.first)
     assert run[:2] == ["ingest", "prepare"]
-    assert run[-2:] == ["evaluate", "report"]
-    assert set(run[2:-2]) == {"train", "merge", "generate_baseline@base", "generate"}
+    assert run[-1] == "report"
+    assert set(run[2:-1]) == {
+        *("train", "merge", "calibrate"),
+        *("generate_baseline@base", "generate", "evaluate_baseline@base", "evaluate"),
+    }
     for name in METRICS:
         metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
         assert metrics, name
@@ -93,7 +96,7 @@ def test_the_effective_scaling_is_recorded(experiments: Experiments) -> None:
 
 def test_evaluation_parameters_judge_again_without_generating(experiments: Experiments) -> None:
     output = experiments.clone.experiment(lora_rank="64", evaluation__stitching="seed").stdout
-    assert set(stages_run(output)) == {"evaluate", "report"}
+    assert set(stages_run(output)) == {"evaluate_baseline@base", "evaluate", "report"}
 
 
 def test_repro_again_runs_nothing(experiments: Experiments) -> None:
