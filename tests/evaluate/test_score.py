@@ -1,0 +1,128 @@
+"""Scoring a file from elsewhere: one command, on a machine that has nothing of the graph."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages import calibrate, score
+from stages.runtime import StageError
+from tests.evaluate.project import REPOSITORY, make_project, task
+
+FILE = Path("elsewhere/model-x.jsonl")
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    names = {"torch", "swift", "transformers", "peft", "vllm", "datasets", "pyarrow", "dvc"}
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from stages.score import main
+main()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path, [task(0), task(1), task(2, "    return x")], monkeypatch)
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def answers(name: str = "small", samples: int = 1) -> list[dict[str, Any]]:
+    """Task 0 is right in every sample, task 1 in the first, task 2 never."""
+    added = {0: [0] * samples, 1: [1] + [0] * (samples - 1), 2: [0] * samples}
+    return [
+        {
+            "task_id": f"{name}/{number}",
+            "completion": f"```python\ndef add_{number}(x):\n    return math.floor(x) + {n}\n```",
+            "sample": sample,
+            "model": "x",
+        }
+        for number, numbers in added.items()
+        for sample, n in enumerate(numbers)
+    ]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["score", str(FILE), *arguments])
+    score.main()
+
+
+def test_one_command_needs_neither_gpu_nor_graph() -> None:
+    write(answers())
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(FILE)],
+        env={"PYTHONPATH": str(REPOSITORY), "KETUNE_CACHE": "cache", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "pass@1  66.7 % [20.8, 93.9]" in result.stdout
+    assert "outcomes: passed 2, wrong_answer 1" in result.stdout
+    assert "Not calibrated" in result.stdout
+    rows = FILE.with_name("model-x.outcomes.jsonl").read_text().splitlines()
+    assert [json.loads(row)["outcome"] for row in rows] == ["passed", "passed", "wrong_answer"]
+
+
+def test_samples_rules_and_calibration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibrate.main()
+    write(answers(samples=5))
+    run(monkeypatch, "--out", "scores")
+    scores = json.loads(Path("scores/model-x.scores.json").read_text())
+    code = scores["small"]["code"]["all"]
+    assert (code["pass_at_1"], code["pass_at_5"]) == (
+        pytest.approx(0.4),
+        pytest.approx(2 / 3, 1e-5),
+    )
+    assert "1 tasks are not scorable" in capsys.readouterr().out
+    rows = Path("scores/model-x.outcomes.jsonl").read_text().splitlines()
+    assert {json.loads(row)["task_id"]: json.loads(row)["scorable"] for row in rows} == {
+        "small/0": True,
+        "small/1": True,
+        "small/2": False,
+    }
+    # The original rules drop the stub's imports from an answer that is a whole function.
+    run(monkeypatch, "--out", "scores", "--stitching", "seed")
+    scores = json.loads(Path("scores/model-x.scores.json").read_text())
+    assert scores["small"]["code"]["all"]["pass_at_1"] == 0
+    assert scores["provenance"]["judge"]["stitching"] == "seed"
+
+
+def test_ids_of_the_benchmarks_own_file_need_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    write([row | {"task_id": f"mine{i}"} for i, row in enumerate(answers())])
+    with pytest.raises(StageError, match="--benchmark small"):
+        run(monkeypatch)
+    rows = [task(i) | {"task_id": f"mine{i}"} for i in range(3)]
+    make_project(Path("other").absolute(), rows, monkeypatch)
+    write([row | {"task_id": f"mine{i}"} for i, row in enumerate(answers())])
+    run(monkeypatch, "--benchmark", "small")
+    assert FILE.with_name("model-x.scores.json").exists()
+
+
+def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StageError, match="not found"):
+        run(monkeypatch)
+    write(answers())
+    with pytest.raises(StageError, match=r"--benchmark none: params\.yaml has small"):
+        run(monkeypatch, "--benchmark", "none")
+    write(answers()[:2])
+    with pytest.raises(StageError, match="no completion of small/2"):
+        run(monkeypatch)
+    write([])
+    with pytest.raises(StageError, match="no task_id starts with a benchmark's name"):
+        run(monkeypatch)
