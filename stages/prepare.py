@@ -22,20 +22,22 @@ def main() -> None:
 
     When too many rows break the contract their report is left at data/quarantine.jsonl.
     """
-    data = load_params().data
+    params = load_params()
+    data = params.data
     REFUSED.unlink(missing_ok=True)
     with atomic_directory(PREPARED) as directory:
-        counts = prepare_rows(
+        counts, decided = prepare_rows(
             RAW,
             directory,
             published=PREPARED,
-            image_max_size=data.image_max_size,
+            data=data,
+            benchmarks=params.benchmarks,
             workers=len(os.sched_getaffinity(0)),
         )
         shutil.copyfile(directory / "quarantine.jsonl", REFUSED)
         check_quarantine(counts, data.max_quarantine, REFUSED)
         REFUSED.unlink()
-    summary = summarise(counts)
+    summary = summarise(counts) | decided
     raw = read_provenance(RAW)
     provenance = {key: raw[key] for key in ("source", "revision", "commit")}
     provenance["versions"] = versions("pyarrow", "pillow", "pydantic")

@@ -4,25 +4,28 @@ Batches are independent and are collected in order, and images are stored under 
 content, so the bytes written do not depend on the number of workers.
 """
 
-import json
 import multiprocessing
 import os
+import pickle
+import tempfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 from tqdm import tqdm
 
-from stages.dataset.contract import Row, Violation, check_row
+from stages.dataset.contract import Row, Violation, check_row, reference_program
+from stages.dataset.decontamination import Decisions, RowPrint, decide, print_of
 from stages.dataset.images import canonical_image, encode_png
-from stages.dataset.prepared import IMAGE_TAG, PreparedSample
+from stages.dataset.overlap import Content
+from stages.dataset.prepared import IMAGE_TAG, PreparedSample, json_line
 from stages.dataset.raw import SPLITS, TEXT_COLUMNS, Split, raw_batches, raw_rows
 from stages.dataset.statistics import (
     DataCounts,
@@ -32,6 +35,7 @@ from stages.dataset.statistics import (
     refused_rows,
     usable_rows,
 )
+from stages.params.schema import Benchmark, DataParams
 from stages.runtime import StageError
 
 _BATCH_ROWS = 32
@@ -52,49 +56,96 @@ class _Task:
 @dataclass
 class _Result:
     split: Split
-    lines: list[str] = field(default_factory=list)
-    facts: list[RowFacts] = field(default_factory=list)
+    samples: list[tuple[PreparedSample, RowFacts]] = field(default_factory=list)
+    prints: list[RowPrint] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
     rows: int = 0
 
 
 def prepare_rows(
-    raw: Path, directory: Path, *, published: Path, image_max_size: int, workers: int
-) -> DataCounts:
-    """Fill `directory` with {split}.jsonl, images/ and quarantine.jsonl from data/raw.
+    raw: Path,
+    directory: Path,
+    *,
+    published: Path,
+    data: DataParams,
+    benchmarks: Sequence[Benchmark],
+    workers: int,
+) -> tuple[DataCounts, dict[str, Any]]:
+    """Fill `directory` with {split}.jsonl, images/, quarantine.jsonl and what `decide` reports;
+    return the counts of what is there, and what was decided.
 
     Rows name their images under `published`, where `directory` will stand. Quarantine lines are
     {split, row, field, reason, message}, row being the index in the raw split.
-    Raises StageError: raw data missing or damaged, a worker killed.
+    Raises StageError: raw data missing or damaged, a benchmark's file missing, a worker killed.
     """
     images = directory / "images"
     images.mkdir()
     total = sum(raw_rows(raw, split) for split in SPLITS)
     tasks = (
-        _Task(split, start, batch, images, f"{published}/images", image_max_size)
+        _Task(split, start, batch, images, f"{published}/images", data.image_max_size)
         for split in SPLITS
         for start, batch in _numbered(raw_batches(raw, split, _BATCH_ROWS))
     )
     counts = DataCounts()
+    # What is decided of a row may depend on the last one: until then the rows wait on disk.
+    with (
+        tempfile.TemporaryFile(dir=directory) as samples,
+        tempfile.TemporaryFile(dir=directory) as prints,
+    ):
+        with (
+            _create(directory / "quarantine.jsonl") as quarantine,
+            # disable=None: no bar where stderr is not a terminal.
+            tqdm(total=total, unit="row", desc="prepare", disable=None) as bar,
+        ):
+            for result in _in_order(tasks, workers):
+                _append(samples, result.samples)
+                _append(prints, result.prints)
+                for refused in result.refused:
+                    quarantine.write(json_line(refused))
+                    count_refused(counts, result.split, refused["reason"])
+                bar.update(result.rows)
+        decisions = decide(lambda: _read_back(prints), benchmarks, data, directory)
+        _write_splits(directory, _read_back(samples), decisions, counts)
+    return counts, decisions.summary
+
+
+def _write_splits(
+    directory: Path,
+    samples: Iterable[tuple[PreparedSample, RowFacts]],
+    decisions: Decisions,
+    counts: DataCounts,
+) -> None:
+    """Write and count the samples that stay; remove the images of those that do not."""
     with ExitStack() as stack:
+        outputs = [stack.enter_context(_create(directory / f"{split}.jsonl")) for split in SPLITS]
+        for number, (sample, facts) in enumerate(samples):
+            if number in decisions.dropped:
+                continue
+            own = SPLITS.index(sample["id"].partition("-")[0])
+            split = decisions.moved.get(number, own)
+            sample["contaminated_by"] = decisions.contaminated_by.get(number, [])
+            outputs[split].write(json_line(sample))
+            count_row(counts, SPLITS[split], facts)
+    for image in (directory / "images").iterdir():
+        if image.name not in counts.images:
+            image.unlink()
 
-        def create(name: str) -> Any:
-            path = directory / name
-            return stack.enter_context(path.open("w", encoding="utf-8", newline="\n"))
 
-        outputs = {split: create(f"{split}.jsonl") for split in SPLITS}
-        quarantine = create("quarantine.jsonl")
-        # disable=None: no bar where stderr is not a terminal.
-        bar = stack.enter_context(tqdm(total=total, unit="row", desc="prepare", disable=None))
-        for result in _in_order(tasks, workers):
-            outputs[result.split].writelines(result.lines)
-            for facts in result.facts:
-                count_row(counts, result.split, facts)
-            for refused in result.refused:
-                quarantine.write(_json_line(refused))
-                count_refused(counts, result.split, refused["reason"])
-            bar.update(result.rows)
-    return counts
+def _create(path: Path) -> IO[str]:
+    return path.open("w", encoding="utf-8", newline="\n")
+
+
+def _append(file: IO[bytes], values: Iterable[object]) -> None:
+    for value in values:
+        pickle.dump(value, file, pickle.HIGHEST_PROTOCOL)
+
+
+def _read_back(file: IO[bytes]) -> Iterator[Any]:
+    """What `_append` wrote, from the beginning."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while file.tell() < end:
+        yield pickle.load(file)
 
 
 def check_quarantine(counts: DataCounts, max_share: float, report: Path) -> None:
@@ -167,15 +218,15 @@ def _prepare_batch(task: _Task) -> _Result:
             place = {"split": task.split, "row": row}
             result.refused.append(place | asdict(prepared))
         else:
-            sample, facts = prepared
-            result.lines.append(_json_line(sample))
-            result.facts.append(facts)
+            sample, facts, compared = prepared
+            result.samples.append((sample, facts))
+            result.prints.append(compared)
     return result
 
 
 def _prepare_row(
     task: _Task, index: int, row: Row, image: pa.StructScalar
-) -> tuple[PreparedSample, RowFacts] | Violation:
+) -> tuple[PreparedSample, RowFacts, RowPrint] | Violation:
     name, size = None, None
     if image.is_valid:
         content = image["bytes"].as_py()
@@ -201,10 +252,26 @@ def _prepare_row(
         "test_code": row.test_code,
         "entry_point": row.entry_point,
         "multimodal": name is not None,
+        "source": row.source,
+        "contaminated_by": [],
     }
     prompt = blake2b(f"{name}:{row.question}".encode(), digest_size=16).digest()
     lengths = len(row.question), len(row.answer)
-    return sample, RowFacts(row.type, row.category, *lengths, prompt, name, size)
+    facts = RowFacts(row.type, row.category, *lengths, prompt, name, size)
+    return sample, facts, print_of(sample["id"], task.split, _content(row, name), row.source)
+
+
+def _content(row: Row, image: str | None) -> Content:
+    is_code = row.type != "qa"
+    return Content(
+        prompt=row.question,
+        solution=row.answer,
+        test=row.test_code,
+        entry_point=row.entry_point,
+        program=reference_program(row.type, row.question, row.answer) if is_code else "",
+        image=image,
+        is_stub=row.type == "function_completion",
+    )
 
 
 def _write_once(path: Path, content: bytes) -> None:
@@ -212,7 +279,3 @@ def _write_once(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(content)
     temporary.replace(path)
-
-
-def _json_line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"

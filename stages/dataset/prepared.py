@@ -1,15 +1,19 @@
 """data/prepared: the rows later stages read, in ms-swift's messages form."""
 
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from stages.dataset.contract import Category, SampleType
+from stages.dataset.raw import Split
 from stages.runtime import StageError, read_jsonl
 
 IMAGE_TAG = "<image>"
+
+_Line = TypeVar("_Line")
 
 
 class Message(TypedDict):
@@ -25,7 +29,10 @@ class PreparedSample(TypedDict):
 
     `id` is "{split}-{row}" with the row's index in data/raw, so it survives the quarantine of
     other rows. `messages` are the user's question and the reference answer, without a system
-    message. `images` has at most one path, relative to the repository's root.
+    message. `images` has at most one path, relative to the repository's root. `source` is the
+    document that the row was made from, "" where none is known. `contaminated_by` names what the
+    sample repeats, [] for nothing: benchmark tasks by their task id and, of a test sample, the ids
+    of the training and validation samples that repeat it.
     """
 
     id: str
@@ -36,8 +43,27 @@ class PreparedSample(TypedDict):
     test_code: str
     entry_point: str
     multimodal: bool
+    source: str
+    contaminated_by: list[str]
 
 
+@with_config(ConfigDict(extra="forbid"))
+class Finding(TypedDict):
+    """One line of data/prepared/contamination.jsonl: `sample` repeats `task` (a task id as in
+    completions, "{benchmark}/{id}"). `rule` is of stages/dataset/overlap.py; `overlap` is the share
+    of the task's distinctive 8-grams that the sample holds, 1 for equal wholes. A `dropped` sample
+    is in no split.
+    """
+
+    sample: str
+    split: Split
+    task: str
+    rule: Literal["prompt", "solution", "test", "entry_point", "code"]
+    overlap: float
+    dropped: bool
+
+
+_FINDING = TypeAdapter(Finding)
 _SAMPLE = TypeAdapter(PreparedSample)
 
 
@@ -46,19 +72,25 @@ def read_prepared(path: Path) -> list[PreparedSample]:
 
     Raises StageError: no such file, or a line that is not a sample.
     """
-    if not path.is_file():
-        raise StageError(f"{path} not found; run the prepare stage (dvc repro prepare)")
-    samples = []
-    for number, row in enumerate(read_jsonl(path), 1):
-        try:
-            samples.append(_SAMPLE.validate_python(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise StageError(
-                f"{path}:{number}: {field}: {first['msg']}; run the prepare stage again"
-            ) from None
-    return samples
+    return _read(path, _SAMPLE)
+
+
+def contaminated_tasks(path: Path) -> set[str]:
+    """Ids of the tasks that training has seen: a train or validation sample repeats them and was
+    kept. `path` is contamination.jsonl; scores without these tasks are of the clean subset.
+
+    Raises StageError as `read_prepared` does.
+    """
+    return {
+        finding["task"]
+        for finding in _read(path, _FINDING)
+        if finding["split"] != "test" and not finding["dropped"]
+    }
+
+
+def json_line(value: object) -> str:
+    """`value` as a line of a JSON Lines file."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def question(sample: PreparedSample) -> str:
@@ -69,3 +101,19 @@ def question(sample: PreparedSample) -> str:
 def answer(sample: PreparedSample) -> str:
     """The reference answer: for a function_completion, the body only."""
     return sample["messages"][1]["content"]
+
+
+def _read(path: Path, schema: TypeAdapter[_Line]) -> list[_Line]:
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the prepare stage (dvc repro prepare)")
+    lines = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            lines.append(schema.validate_python(row))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise StageError(
+                f"{path}:{number}: {field}: {first['msg']}; run the prepare stage again"
+            ) from None
+    return lines

@@ -30,6 +30,9 @@ class DataParams(_Section):
     synthetic_test: Count
     image_max_size: Annotated[int, Field(ge=32)]
     max_quarantine: Share
+    decontaminate: Literal["drop", "keep"]
+    siblings: Literal["report", "move", "drop"]
+    siblings_by: Annotated[list[Literal["image", "prompt", "code", "source"]], Field(min_length=1)]
 
 
 class EndpointParams(_Section):

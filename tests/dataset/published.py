@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ import pyarrow.parquet as pq
 from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
 from ruamel.yaml import YAML
+
+from stages.dataset.preparation import prepare_rows
+from stages.dataset.sources import locate_directory, write_raw
+from stages.dataset.statistics import summarise
+from stages.params import Benchmark, load_params
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -128,13 +133,47 @@ def write_arrow(directory: Path, splits: Splits) -> Path:
     return directory
 
 
+def raw_of(directory: Path, splits: Splits) -> Path:
+    """data/raw of rows, made under `directory`."""
+    source, raw = directory / "source", directory / "raw"
+    source.mkdir(parents=True)
+    raw.mkdir()
+    for split, rows in splits.items():
+        write_table(source / f"{split}-0.parquet", rows)
+    write_raw(raw, locate_directory(str(source)))
+    return raw
+
+
+def prepare(
+    raw: Path,
+    directory: Path,
+    workers: int = 1,
+    benchmarks: Sequence[Benchmark] = (Benchmark(name="dataset"),),
+    **changes: object,
+) -> dict[str, Any]:
+    """Prepare `raw` into `directory` with the repository's parameters, `data.*` changed; returns
+    what metrics/data.json would say."""
+    directory.mkdir()
+    counts, decided = prepare_rows(
+        raw,
+        directory,
+        published=Path("data/prepared"),
+        data=load_params(REPOSITORY).data.model_copy(update=changes),
+        benchmarks=benchmarks,
+        workers=workers,
+    )
+    return summarise(counts) | decided
+
+
 def workspace(root: Path, source: str | Path, **changes: object) -> Path:
-    """A directory with the repository's parameters, `data.source` set to `source`."""
+    """A directory with the repository's parameters, `data.source` set to `source`, and the test
+    split as the only benchmark."""
     root.mkdir(parents=True, exist_ok=True)
     shutil.copytree(REPOSITORY / "profiles", root / "profiles")
     yaml = YAML()
     params = yaml.load(REPOSITORY / "params.yaml")
     params["data"] |= {"source": str(source)} | changes
+    params["benchmarks"] = [{"name": "dataset"}]
     yaml.dump(params, root / "params.yaml")
     return root
 

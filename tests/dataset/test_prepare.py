@@ -2,55 +2,29 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.dataset.preparation import prepare_rows
 from stages.dataset.prepared import answer, question, read_prepared
 from stages.dataset.raw import SPLITS, raw_file
-from stages.dataset.sources import locate_directory, write_raw
-from stages.dataset.statistics import summarise
 from stages.runtime import StageError
 from tests.dataset.published import (
     Row,
-    Splits,
     encode,
     generation_row,
     good_rows,
     good_splits,
     picture,
+    prepare,
     qa_row,
+    raw_of,
     run_stage,
     workspace,
     write_arrow,
     write_parquet,
-    write_table,
 )
-
-
-def raw_of(directory: Path, splits: Splits) -> Path:
-    source, raw = directory / "source", directory / "raw"
-    source.mkdir(parents=True)
-    raw.mkdir()
-    for split, rows in splits.items():
-        write_table(source / f"{split}-0.parquet", rows)
-    write_raw(raw, locate_directory(str(source)))
-    return raw
-
-
-def prepare(raw: Path, directory: Path, workers: int = 1) -> dict[str, Any]:
-    directory.mkdir()
-    counts = prepare_rows(
-        raw,
-        directory,
-        published=Path("data/prepared"),
-        image_max_size=640,
-        workers=workers,
-    )
-    return summarise(counts)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -264,4 +238,5 @@ def test_every_split_has_its_file(tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare(raw_of(tmp_path, good_splits(1)), out)
     names = {path.name for path in out.iterdir()}
-    assert names == {"images", "quarantine.jsonl", *(f"{split}.jsonl" for split in SPLITS)}
+    reports = {"quarantine.jsonl", "contamination.jsonl", "siblings.jsonl"}
+    assert names == {"images", *reports, *(f"{split}.jsonl" for split in SPLITS)}

@@ -1,0 +1,219 @@
+"""Which benchmark tasks a row repeats: word 8-grams, entry point and normalised code.
+
+8-grams are weighed as Llama 2 (Touvron et al. 2023, appendix A.6) and Llama 3 (Grattafiori et al.
+2024, section 5.1.4) do, by the share of the task's text that the row holds: a single common
+8-gram says nothing. benchmarks/decontamination.py measures what the constants below find.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.dataset.fingerprints import (
+    Keys,
+    code_keys,
+    docstring,
+    fenced_code,
+    gram_keys,
+    text_key,
+    words,
+)
+
+Rule = Literal["prompt", "solution", "test", "entry_point", "code"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+# Share of a task's distinctive 8-grams that a row must hold, and their least number (8 of them
+# are 15 words in a row). The same entry point halves both.
+MIN_SHARE = 0.5
+MIN_GRAMS = 8
+# An 8-gram that more tasks of a benchmark hold is boilerplate, such as the head of every test.
+MAX_TASKS = 3
+# A prompt of fewer 8-grams counts when it is the same as a whole, from this many words on.
+MIN_PROMPT_WORDS = 5
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is compared of a row or task; `image` names its content, `program` is the reference
+    answer as a module and empty for a qa."""
+
+    prompt: str
+    solution: str
+    test: str
+    entry_point: str
+    program: str
+    image: str | None
+    is_stub: bool
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What of a row is looked up: the sorted keys of everything it says."""
+
+    keys: Keys
+    entry_point: str
+    image: str | None
+
+
+class Part(NamedTuple):
+    """A task's keys under one rule; `whole` keys count alone, 8-grams by their share."""
+
+    rule: Rule
+    whole: bool
+    keys: Keys
+
+
+@dataclass(frozen=True)
+class TaskPrint:
+    """What of a task is looked for."""
+
+    entry_point: str
+    image: str | None
+    parts: Sequence[Part]
+
+
+class Overlap(NamedTuple):
+    """A row repeats a task. `share` is that of the task's distinctive 8-grams, 1 for equal
+    wholes."""
+
+    task_id: str
+    rule: Rule
+    share: float
+
+
+@dataclass(frozen=True)
+class TaskIndex:
+    """The distinctive keys of one benchmark's tasks.
+
+    `keys` is sorted; `owners[i]` is the part that `keys[i]` belongs to; `totals` counts each
+    part's keys. `names` are the entry points that few tasks share.
+    """
+
+    task_ids: Sequence[str]
+    entry_points: Sequence[str]
+    images: Sequence[str | None]
+    keys: Keys
+    owners: NDArray[np.int32]
+    totals: NDArray[np.int64]
+    part_tasks: NDArray[np.int32]
+    part_rules: Sequence[Rule]
+    part_whole: NDArray[np.bool_]
+    names: frozenset[str]
+
+
+def fingerprint(content: Content) -> Fingerprint:
+    """Keys of a row: 8-grams of every text, the prompt as a whole, every function it shows."""
+    grams = [gram_keys(text) for text in (content.prompt, content.solution, content.test)]
+    programs = [content.program, *fenced_code(content.prompt), *fenced_code(content.solution)]
+    code = chain.from_iterable(code_keys(program).values() for program in programs)
+    whole = _array([prompt_key(content), *code])
+    keys = np.unique(np.concatenate([*grams, whole]))
+    return Fingerprint(keys, content.entry_point, content.image)
+
+
+def task_print(content: Content) -> TaskPrint:
+    """Keys of a task, by rule. Of a stub the docstring is the prompt: signatures look alike."""
+    asked = _asked(content)
+    texts: Mapping[Rule, str] = {
+        "prompt": asked,
+        "solution": content.solution,
+        "test": content.test,
+    }
+    parts = [Part(rule, False, gram_keys(text)) for rule, text in texts.items()]
+    if len(words(asked)) >= MIN_PROMPT_WORDS:
+        parts.append(Part("prompt", True, _array([prompt_key(content)])))
+    if key := code_keys(content.program).get(content.entry_point):
+        parts.append(Part("code", True, _array([key])))
+    return TaskPrint(content.entry_point, content.image, parts)
+
+
+def index_tasks(tasks: Iterable[tuple[str, TaskPrint]]) -> TaskIndex:
+    """The index of a benchmark's tasks, given with their ids."""
+    ids, prints = [], []
+    for task_id, task in tasks:
+        ids.append(task_id)
+        prints.append(task)
+    parts = [part for task in prints for part in task.parts]
+    keys, owners = _distinctive(parts)
+    names = Counter(task.entry_point for task in prints)
+    return TaskIndex(
+        task_ids=ids,
+        entry_points=[task.entry_point for task in prints],
+        images=[task.image for task in prints],
+        keys=keys,
+        owners=owners,
+        totals=np.bincount(owners, minlength=len(parts)),
+        part_tasks=np.repeat(
+            np.arange(len(prints), dtype=np.int32), [len(task.parts) for task in prints]
+        ),
+        part_rules=[part.rule for part in parts],
+        part_whole=np.array([part.whole for part in parts], dtype=np.bool_),
+        names=frozenset(name for name, count in names.items() if name and count <= MAX_TASKS),
+    )
+
+
+def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
+    """The tasks that `row` repeats, each with every rule that finds it, in the index's order.
+
+    The prompt of a task about a picture counts for a row with that picture alone.
+    """
+    first = np.searchsorted(index.keys, row.keys, "left")
+    last = np.searchsorted(index.keys, row.keys, "right")
+    found = last > first
+    if not found.any():
+        return []
+    ranges = [index.owners[a:b] for a, b in zip(first[found], last[found], strict=True)]
+    parts, counts = np.unique(np.concatenate(ranges), return_counts=True)
+    result: dict[tuple[int, Rule], float] = {}
+    for part, count in zip(parts.tolist(), counts.tolist(), strict=True):
+        task, rule = int(index.part_tasks[part]), index.part_rules[part]
+        if rule == "prompt" and index.images[task] != row.image:
+            continue
+        share = count / int(index.totals[part])
+        known = row.entry_point == index.entry_points[task] and row.entry_point in index.names
+        if index.part_whole[part] or (share >= MIN_SHARE and count >= MIN_GRAMS):
+            result[task, rule] = max(share, result.get((task, rule), 0.0))
+        elif known and 2 * share >= MIN_SHARE and 2 * count >= MIN_GRAMS:
+            result[task, "entry_point"] = max(share, result.get((task, "entry_point"), 0.0))
+    return [
+        Overlap(index.task_ids[task], rule, round(share, 3))
+        for (task, rule), share in sorted(
+            result.items(), key=lambda item: (item[0][0], RULES.index(item[0][1]))
+        )
+    ]
+
+
+def prompt_key(content: Content) -> int:
+    """Key of the words of what is asked, whatever their layout and the function's signature."""
+    return text_key(f"prompt {' '.join(words(_asked(content)))}")
+
+
+def _asked(content: Content) -> str:
+    return docstring(content.prompt, content.entry_point) if content.is_stub else content.prompt
+
+
+def _distinctive(parts: Sequence[Part]) -> tuple[Keys, NDArray[np.int32]]:
+    """Keys of all parts without boilerplate, sorted, and the part of each."""
+    none = np.empty(0, dtype=np.uint64)
+    keys = np.concatenate([none, *(part.keys for part in parts)])
+    owners = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.keys) for part in parts])
+    # The same text in many tasks is one task asked often, not boilerplate.
+    texts: dict[bytes, int] = {}
+    text_of = np.array(
+        [texts.setdefault(part.keys.tobytes(), len(texts)) for part in parts], dtype=np.uint64
+    )
+    pairs = np.unique(np.stack([keys, text_of[owners]]), axis=1)
+    distinct, counts = np.unique(pairs[0], return_counts=True)
+    kept = ~np.isin(keys, distinct[counts > MAX_TASKS])
+    keys, owners = keys[kept], owners[kept]
+    order = np.argsort(keys, kind="stable")
+    return keys[order], owners[order]
+
+
+def _array(keys: Iterable[int]) -> Keys:
+    return np.fromiter(keys, dtype=np.uint64)
