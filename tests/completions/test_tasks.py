@@ -31,6 +31,8 @@ SAMPLE = {
     "test_code": "",
     "entry_point": "",
     "multimodal": True,
+    "source": "",
+    "contaminated_by": [],
 }
 
 

@@ -100,6 +100,8 @@ class Workspace:
                     "test_code": "def check(candidate): ...",
                     "entry_point": "build",
                     "multimodal": multimodal,
+                    "source": "",
+                    "contaminated_by": [],
                 }
                 file.write(json.dumps(sample) + "\n")
 
