@@ -27,6 +27,11 @@ MERGED = Path("models/merged")
 COMPLETIONS = Path("data/completions")
 METRICS = Path("metrics/generate")
 LOCK = Path("requirements.lock")
+VERSIONS = {
+    "transformers": ("ms-swift", "torch", "transformers"),
+    "vllm": ("ms-swift", "torch", "transformers", "vllm"),
+    "openai": ("openai",),
+}
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,9 @@ def main() -> None:
         provenance: dict[str, Any] = {"completions": str(path), "md5": baseline.md5}
         _publish(label, tasks, completions, {"provenance": provenance})
         return
-    require_device(params)
-    require_backend(params)
+    if params.generation.backend != "openai":
+        require_device(params)
+        require_backend(params)
     subject = Subject(label, _model(params, label), baseline.template_backend == "jinja")
     tasks = load_tasks(params.benchmarks)
     blank = label == FINETUNED and params.generation.blank_images
@@ -80,6 +86,8 @@ def main() -> None:
 
 def _model(params: Params, label: str) -> Model:
     if label != FINETUNED:
+        if params.generation.backend == "openai" and not Path(params.model).is_dir():
+            return Model(params.model, None, params.model)  # whatever the endpoint calls so
         return locate_model(params.model, params.model_revision)
     if not (MERGED / "config.json").is_file():
         raise StageError(f"{MERGED} has no model; run the merge stage (dvc repro merge)")
@@ -92,13 +100,21 @@ def _run_key(params: Params, subject: Subject, prompts: list[Prompt]) -> str:
         {
             "model": subject.model.digest,
             "prompts": [[prompt.condition, asdict(prompt.task)] for prompt in prompts],
-            "generation": params.generation.model_dump(),
+            "generation": params.generation.model_dump(exclude={"endpoint"}),
+            "endpoint": _endpoint(params),
             "template": [params.template, subject.own_template, params.system, params.max_pixels],
             "plugins": plugin_digests(params.external_plugins),
             "precision": [params.torch_dtype, params.attn_impl, params.use_cpu],
             "lock": file_sha256(LOCK),
         }
     )
+
+
+def _endpoint(params: Params) -> dict[str, Any] | None:
+    """What of the endpoint may change an answer. A resumed run may ask slower or more patiently."""
+    if params.generation.backend != "openai":
+        return None
+    return params.generation.endpoint.model_dump(include={"base_url", "extensions"})
 
 
 def generate_missing(
@@ -136,7 +152,21 @@ def generate_missing(
 
 
 def _engine(params: Params, subject: Subject) -> Engine:
-    return load_engine(params, subject.model, own_template=subject.own_template)
+    if params.generation.backend != "openai":
+        return load_engine(params, subject.model, own_template=subject.own_template)
+    # Imported here: seconds that no other backend needs.
+    from stages.generation.endpoint import load_endpoint  # noqa: PLC0415
+
+    return load_endpoint(params, served_name(subject.model), own_template=subject.own_template)
+
+
+def served_name(model: Model) -> str:
+    """The name an endpoint must serve a model under: with the digest of a directory's weights.
+
+    So no server that still has the last experiment's weights is taken for this one's.
+    """
+    path = Path(model.name)
+    return f"{path.name}-{model.digest[:12]}" if path.is_dir() else model.name
 
 
 def _split_batches(
@@ -165,7 +195,8 @@ def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> l
 
 
 def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort) -> dict[str, Any]:
-    """Durations and provenance. Rates are of this process, from its first prompt on."""
+    """Durations and provenance. Rates are of this process, the loading of the model included."""
+    endpoint = _endpoint(params)
     return {
         "seconds": round(effort.seconds, 1),
         "tokens_per_second": round(effort.tokens / max(effort.seconds, 1e-9), 1),
@@ -178,11 +209,12 @@ def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort
             "max_pixels": params.max_pixels,
             "torch_dtype": params.torch_dtype,
             "attn_impl": params.attn_impl,
-            "generation": params.generation.model_dump(exclude={"endpoint"}),
+            "generation": params.generation.model_dump(exclude={"endpoint", "blank_images"}),
+            "endpoint": endpoint,
             "profile": params.profile,
-            "device": device_name(params),
+            "device": device_name(params) if endpoint is None else None,
             "resumed_after_prompts": len(prompts) - effort.prompts,
-            "versions": versions("ms-swift", "torch", "transformers"),
+            "versions": versions(*VERSIONS[params.generation.backend]),
         },
     }
 

@@ -1,0 +1,305 @@
+"""The backend `openai` against a real server that answers, refuses, stalls and breaks off."""
+
+import base64
+import io
+import threading
+from collections.abc import Sequence
+from email.utils import formatdate
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from stages.generation import Answer, Prompt, seed_of
+from stages.generation import endpoint as module
+from stages.generation.endpoint import load_endpoint
+from stages.params import Params
+from stages.runtime import StageError
+from tests.generation.server import Reply, Request, answer, serving
+from tests.generation.test_prompts import prompt
+from tests.swift.conftest import changed
+
+KEY = "sk-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_keyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_BACKOFF", 0.01)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+def serve_at(full: Params, url: str, n_samples: int = 1, **endpoint: Any) -> Params:
+    generation = full.generation.model_dump()
+    generation |= {"backend": "openai", "n_samples": n_samples, "max_new_tokens": 99}
+    generation |= {"temperature": 0.8 if n_samples > 1 else 0.0}
+    generation["endpoint"] |= {"base_url": url, "timeout": 5.0, "max_retries": 3} | endpoint
+    return changed(full, generation=generation)
+
+
+class Book:
+    """Records answers by the question."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[Answer]] = {}
+        self.tokens = 0
+
+    def __call__(
+        self, batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]], tokens: int
+    ) -> None:
+        ((asked,), (samples,)) = batch, answers
+        assert asked.task.question not in self.answers
+        self.answers[asked.task.question] = list(samples)
+        self.tokens += tokens
+
+
+def ask(params: Params, questions: Sequence[str], own_template: bool = False) -> Book:
+    book = Book()
+    batches = [[prompt(q, q)] for q in questions]
+    load_endpoint(params, "served", own_template=own_template)(batches, book)
+    return book
+
+
+def texts(params: Params, question: str, count: int = 1) -> list[str]:
+    seed = seed_of(params.generation.seed, prompt(question, question))
+    return [f"{question} #{seed + sample}" for sample in range(count)]
+
+
+def test_a_request_states_everything_that_determines_the_answer(full: Params) -> None:
+    with serving() as server:
+        params = serve_at(full, server.url)
+        book = ask(params, ["What is H?"])
+    (request,) = server.requests
+    assert request.path == "/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.body == {
+        "model": "served",
+        "messages": [
+            {"role": "system", "content": params.system},
+            {"role": "user", "content": "What is H?"},
+        ],
+        "temperature": 0.0,
+        "top_p": 1.0,
+        "top_k": -1,
+        "repetition_penalty": 1.0,
+        "max_tokens": 99,
+        "n": 1,
+        "seed": seed_of(params.generation.seed, prompt("What is H?", "What is H?")),
+    }
+    assert book.answers == {"What is H?": [Answer(texts(params, "What is H?")[0], False)]}
+    assert book.tokens == 7
+
+
+def test_a_plain_endpoint_gets_only_what_openai_defines(full: Params) -> None:
+    with serving() as server:
+        ask(serve_at(full, server.url, extensions=False), ["q"], own_template=True)
+    body = server.requests[0].body
+    assert set(body) == {
+        *("model", "messages", "temperature", "top_p", "max_completion_tokens", "n", "seed"),
+    }
+    assert body["messages"] == [{"role": "user", "content": "q"}]
+
+
+def test_images_travel_as_data_urls_blank_where_asked(full: Params, tmp_path: Path) -> None:
+    path = tmp_path / "circuit.png"
+    Image.new("RGB", (40, 20), "black").save(path)
+    standard = prompt("a", "What is drawn?", images=(str(path),))
+    with serving() as server:
+        engine = load_endpoint(serve_at(full, server.url), "served")
+        engine([[standard], [Prompt(standard.task, "blank_images")]], lambda *_: None)
+    colours = set()
+    for request in server.requests:
+        image, text = request.body["messages"][-1]["content"]
+        assert text == {"type": "text", "text": "What is drawn?"}
+        kind, _, content = image["image_url"]["url"].partition(";base64,")
+        assert kind == "data:image/png"
+        with Image.open(io.BytesIO(base64.b64decode(content))) as sent:
+            assert sent.size == (40, 20)
+            colours.add(sent.getpixel((0, 0)))
+    assert colours == {(0, 0, 0), (255, 255, 255)}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Reply(429, {"error": {"message": "slow down"}}),
+        Reply(500, {"error": {"message": "oops"}}),
+        Reply(503, "<html>overloaded</html>"),
+        Reply(drop=True),
+        Reply(200, "not json"),
+        Reply(200, {"error": {"message": "upstream failed"}}),
+        Reply(200, {"id": "c", "object": "chat.completion", "choices": []}),
+    ],
+    ids=["429", "500", "503", "dropped", "not json", "200 error", "no choice"],
+)
+def test_a_passing_failure_is_tried_again(full: Params, trouble: Reply) -> None:
+    with serving(lambda _, number: trouble if number <= 3 else None) as server:
+        params = serve_at(full, server.url)
+        book = ask(params, ["q"])
+    assert len(server.requests) == 4
+    assert [a.text for a in book.answers["q"]] == texts(params, "q")
+
+
+def test_a_broken_off_completion_is_no_answer(full: Params) -> None:
+    def behave(request: Request, number: int) -> Reply | None:
+        return Reply(body=answer(request.body, finish="abort")) if number == 1 else None
+
+    with serving(behave) as server:
+        book = ask(serve_at(full, server.url), ["q"])
+    assert len(server.requests) == 2
+    assert not book.answers["q"][0].truncated
+
+
+def test_a_slow_answer_is_given_up_and_asked_for_again(full: Params) -> None:
+    with serving(lambda _, number: Reply(delay=1.5) if number == 1 else None) as server:
+        book = ask(serve_at(full, server.url, timeout=0.3), ["q"])
+    assert len(server.requests) == 2
+    assert len(book.answers) == 1
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_retry_after_holds_every_request_back(full: Params, as_date: bool) -> None:
+    until = int(time()) + 2
+    wait = formatdate(until, usegmt=True) if as_date else "1"
+    refused = threading.Event()
+
+    def behave(_: Request, number: int) -> Reply | None:
+        if number > 1:
+            refused.wait(5)
+            return None
+        refused.set()
+        return Reply(429, {"error": {"message": "slow down"}}, {"Retry-After": wait})
+
+    with serving(behave) as server:
+        book = ask(serve_at(full, server.url, concurrency=1), ["a", "b"])
+    assert len(book.answers) == 2
+    first, *later = (request.time for request in server.requests)
+    if as_date:
+        assert min(later) + time() - monotonic() > until - 0.1
+    else:
+        assert min(later) - first > 0.9
+
+
+def test_the_rate_limit_spaces_requests(full: Params) -> None:
+    with serving() as server:
+        params = serve_at(full, server.url, requests_per_minute=600, concurrency=8)
+        start = monotonic()
+        ask(params, list("abcdef"))
+    assert len(server.requests) == 6
+    assert max(request.time for request in server.requests) - start >= 0.5
+
+
+def test_as_many_requests_at_a_time_as_allowed(full: Params) -> None:
+    open_now, most, lock = 0, 0, threading.Lock()
+
+    def behave(*_: Any) -> Reply | None:
+        nonlocal open_now, most
+        with lock:
+            open_now += 1
+            most = max(most, open_now)
+        threading.Event().wait(0.1)
+        with lock:
+            open_now -= 1
+        return None
+
+    with serving(behave) as server:
+        ask(serve_at(full, server.url, concurrency=3), [str(i) for i in range(9)])
+    assert most == 3
+
+
+def test_n_samples_come_in_one_request_in_their_order(full: Params) -> None:
+    with serving() as server:
+        params = serve_at(full, server.url, n_samples=4)
+        book = ask(params, ["q"])
+    assert [request.body["n"] for request in server.requests] == [4]
+    assert [a.text for a in book.answers["q"]] == texts(params, "q", 4)
+
+
+def test_a_server_that_ignores_n_is_asked_n_times_with_other_seeds(full: Params) -> None:
+    with serving(lambda request, _: Reply(body=answer(request.body, n=1))) as server:
+        params = serve_at(full, server.url, n_samples=3, concurrency=1)
+        book = ask(params, ["q", "r"])
+    assert [request.body["n"] for request in server.requests] == [3, 1, 1, 1, 1, 1]
+    for question in ("q", "r"):
+        assert [a.text for a in book.answers[question]] == texts(params, question, 3)
+
+
+def test_an_answer_cut_at_max_new_tokens_is_marked_and_an_empty_one_is_empty(
+    full: Params,
+) -> None:
+    def behave(request: Request, _: int) -> Reply:
+        return Reply(
+            body=answer(request.body, finish="length", content=None, reasoning_content="hm")
+        )
+
+    with serving(behave) as server:
+        book = ask(serve_at(full, server.url), ["q"])
+    assert book.answers["q"] == [Answer("", True)]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        (400, "context_length_exceeded", "prompt is too long"),
+        (401, None, "set OPENAI_API_KEY to the endpoint's key"),
+        (404, None, "serve the model under the name served"),
+        (429, "insufficient_quota", "prompt is too long"),
+    ],
+)
+def test_a_refusal_stops_the_stage_at_once_and_names_the_task(
+    full: Params, status: int, code: str | None, told: str
+) -> None:
+    error = {"error": {"message": f"the prompt is too long for {KEY}", "code": code}}
+
+    def behave(request: Request, _: int) -> Reply | None:
+        return Reply(status, error) if request.question == "b" else None
+
+    with serving(behave) as server:
+        book = Book()
+        engine = load_endpoint(serve_at(full, server.url, concurrency=1), "served")
+        with pytest.raises(StageError) as failure:
+            engine([[prompt(q, q)] for q in "abc"], book)
+    message = str(failure.value)
+    assert message.startswith(f"dataset/b (standard): {server.url} failed: ")
+    assert told in message
+    assert KEY not in message
+    assert "\n" not in message
+    assert set(book.answers) == {"a"}  # what was done is kept, what failed is no answer
+    assert [request.question for request in server.requests] == ["a", "b"]
+
+
+def test_a_filtered_answer_is_an_error_of_the_endpoint(full: Params) -> None:
+    def behave(request: Request, _: int) -> Reply:
+        return Reply(body=answer(request.body, finish="content_filter", content=None))
+
+    with serving(behave) as server, pytest.raises(StageError, match="filter withheld"):
+        ask(serve_at(full, server.url), ["q"])
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_stays_down_is_an_error_after_the_retries(full: Params) -> None:
+    with serving() as server:
+        params = serve_at(full, server.url, max_retries=2)
+    with pytest.raises(StageError, match=r"failed 3 times: Connection error.*run again"):
+        ask(params, ["q"])
+
+
+def test_requests_under_way_are_finished_when_another_fails(full: Params) -> None:
+    slow = threading.Event()
+
+    def behave(request: Request, _: int) -> Reply | None:
+        if request.question == "bad":
+            slow.wait(5)
+            return Reply(400, {"error": {"message": "no"}})
+        slow.set()
+        return Reply(delay=0.5)
+
+    with serving(behave) as server:
+        book = Book()
+        engine = load_endpoint(serve_at(full, server.url, concurrency=2), "served")
+        with pytest.raises(StageError, match="dataset/bad"):
+            engine([[prompt(q, q)] for q in ("good", "bad", "never")], book)
+    assert set(book.answers) == {"good"}
+    assert "never" not in {request.question for request in server.requests}

@@ -1,0 +1,90 @@
+"""The engines of this process, on the tiny model, and what they share with an endpoint."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stages.generation import Answer, Prompt, batches
+from stages.generation.endpoint import data_url
+from stages.params import Params, load_params
+from stages.swift.engine import load_engine
+from stages.swift.inference import build_template, load_plugins
+from stages.swift.model import locate_model
+from tests.generation.test_prompts import prompt
+from tests.swift.conftest import ROOT, changed
+
+SAMPLED = {"n_samples": 3, "temperature": 1.5, "max_new_tokens": 24, "batch_size": 2}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """Profile smoke, with the repository as the working directory."""
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "profiles").symlink_to(ROOT / "profiles")
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("profile: full", "profile: smoke"))
+    return load_params(tmp_path)
+
+
+def test_an_image_is_shrunk_for_an_endpoint_as_ms_swift_shrinks_it(tmp_path: Path) -> None:
+    from swift.template.vision_utils import rescale_image  # noqa: PLC0415 - seconds to import
+
+    path = tmp_path / "large.png"
+    noise = bytes(range(256)) * 300
+    Image.frombytes("RGB", (160, 120), noise[: 160 * 120 * 3]).save(path)
+    content = base64.b64decode(data_url(str(path), 5000).partition(",")[2])
+    with Image.open(path) as large, Image.open(io.BytesIO(content)) as sent:
+        expected = rescale_image(large, 5000)
+        assert sent.size == expected.size != large.size
+        assert sent.tobytes() == expected.tobytes()
+
+
+def test_a_models_own_template_brings_its_own_system_prompt(tiny: Params) -> None:
+    load_plugins(tiny)
+    from swift.infer_engine import InferRequest  # noqa: PLC0415 - seconds to import
+    from swift.model import get_processor  # noqa: PLC0415
+
+    own = (
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nQiskit only.<|im_end|>\n"
+        "{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{% endfor %}<|im_start|>assistant{{ '\n' }}"
+    )
+    processor = get_processor(tiny.model, use_hf=True, model_type="qwen2").tokenizer
+    processor.chat_template = own
+    params = changed(tiny, template="qwen2_5", model_type="qwen2")
+    texts = []
+    for own_template in (True, False):
+        template = build_template(params, processor, own_template=own_template)
+        encoded = template.encode(InferRequest([{"role": "user", "content": "Hi"}]))
+        texts.append(processor.decode(encoded["input_ids"]))
+    user = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert texts[0] == f"<|im_start|>system\nQiskit only.<|im_end|>\n{user}"
+    assert texts[1] == f"<|im_start|>system\n{tiny.system}<|im_end|>\n{user}"
+
+
+def test_samples_are_seeded_by_batch_whatever_ran_before(tiny: Params) -> None:
+    params = changed(tiny, generation=tiny.generation.model_dump() | SAMPLED)
+    engine = load_engine(params, locate_model(params.model, params.model_revision))
+    planned = batches([prompt(str(i), f"Apply H to qubit {i}.") for i in range(4)], params)
+
+    def generate(wanted: list[list[Prompt]]) -> dict[str, list[Answer]]:
+        found: dict[str, list[Answer]] = {}
+
+        def record(
+            batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]], tokens: int
+        ) -> None:
+            assert 0 < tokens <= len(batch) * 3 * 24
+            found.update({p.task.task_id: list(a) for p, a in zip(batch, answers, strict=True)})
+
+        engine(wanted, record)
+        return found
+
+    whole = generate(planned)
+    assert generate(planned[1:]) | generate(planned[:1]) == whole
+    assert {len(samples) for samples in whole.values()} == {3}
+    assert len({a.text for samples in whole.values() for a in samples}) > 4
+    assert {a.truncated for samples in whole.values() for a in samples} == {True, False}
