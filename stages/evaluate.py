@@ -10,7 +10,7 @@ from stages.completions.records import read_completions
 from stages.completions.scoring import provenance, scored, write_outcomes
 from stages.completions.tasks import load_tasks
 from stages.params import load_baseline, load_params
-from stages.plots import write_categories
+from stages.plots import write_slices
 from stages.runtime import StageError, stage_main, write_json
 from stages.statistics import summarise
 
@@ -19,6 +19,7 @@ CALIBRATION = Path("data/calibration.json")
 COMPLETIONS = Path("data/completions")
 OUTCOMES = Path("data/outcomes")
 METRICS = Path("metrics/evaluate")
+SLICES = Path("metrics/slices")
 
 
 def main() -> None:
@@ -40,8 +41,7 @@ def main() -> None:
         made_from = provenance(params.evaluation, path, CALIBRATION)
         rest = {"not_applicable": dict(sorted(other.items())), "provenance": made_from}
         write_json(METRICS / f"{name}.json", figures | rest)
-        benchmark = "dataset" if "dataset" in figures else next(iter(figures))
-        write_categories(Path(f"metrics/categories_{name}.csv"), figures[benchmark]["code"])
+        write_slices(SLICES / f"{name}.csv", name, outcomes)
         write_outcomes(OUTCOMES / f"{name}.jsonl", outcomes)
 
 

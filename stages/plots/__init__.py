@@ -1,5 +1,5 @@
 """Small, git-tracked data files that `dvc plots` draws."""
 
-from stages.plots.tables import write_categories, write_csv
+from stages.plots.slices import write_slices
 
-__all__ = ["write_categories", "write_csv"]
+__all__ = ["write_slices"]

@@ -1,6 +1,6 @@
 """Estimates, intervals and summaries of outcomes."""
 
 from stages.statistics.estimates import Interval, bootstrap_mean, pass_at_k, wilson
-from stages.statistics.summary import summarise
+from stages.statistics.summary import pass_rates, summarise
 
-__all__ = ["Interval", "bootstrap_mean", "pass_at_k", "summarise", "wilson"]
+__all__ = ["Interval", "bootstrap_mean", "pass_at_k", "pass_rates", "summarise", "wilson"]

@@ -16,6 +16,7 @@ def outcome(number: int, result: str | None, **changes: Any) -> dict[str, Any]:
         "type": "qa" if result is None else "function_completion",
         "category": "circuits_and_gates",
         "multimodal": False,
+        "scorable": True,
         "outcome": result,
         "rouge_l": 0.5 if result is None else None,
         "bleu": 0.25 if result is None else None,
