@@ -1,19 +1,26 @@
 """Execution of untrusted code: does a completion's program satisfy its test?
 
-A fork server inside bubblewrap imports Qiskit once; each program costs a fork. The program and its
-test run in one process, confined again for that task; a supervisor outside its namespaces decides.
+A fork server inside bubblewrap imports Qiskit once; each program costs two forks. The program runs
+in one process, its test in another, each confined again, in namespaces of its own, for that task; a
+supervisor outside of them decides. Between the two go calls and values: a value is taken apart in
+one process and rebuilt in the other, as plain containers and as objects of known libraries whose
+class alone says how they behave (`inside/trusted.py`). Only the scratch directory is common.
 
-Covered: reading the environment, home, the repository, other tasks or the test from disk; writing
-outside a private scratch in memory; the network, loopback included; outliving the task (threads,
-daemons, double forks: the task's process namespace is killed whole); memory, time, processes and
-file size; kernel keyrings, tracing, further namespaces, memory files (a system call filter); and
-passing by exit status, printed markers, SystemExit at any point, atexit, signals, writing to or
-closing descriptors, or patching builtins. Isolation fails closed: see JudgeUnavailable.
+Covered: reading the environment, home, the repository, other tasks or the test, from disk or from
+memory; writing outside a private scratch in memory; the network, loopback included; outliving the
+task (threads, daemons, double forks: its process namespace is killed whole); memory, time,
+processes and file size; kernel keyrings, tracing, further namespaces, memory files (a system call
+filter); and passing by exit status, printed markers, SystemExit at any point, atexit, signals,
+descriptors, patched builtins or libraries, objects that equal everything, frames, collectors and
+tracers, pickles that name what they should not. Isolation fails closed: see JudgeUnavailable.
 
-Not covered, as the program shares an interpreter with its test: objects that equal everything,
-patched libraries that the test uses (numpy, Qiskit), and walking frames or memory to the
-judge's nonce. Nor: side channels, bugs of the kernel, and processor time beyond the wall limit (a
-program's threads compete with its neighbours).
+Not covered: side channels; bugs of the kernel and of Qiskit's native code that rebuilds values; a
+test too weak to tell a wrong value of an honest type; processor time beyond the wall limit.
+
+What a test cannot do here: patch what the program calls, read its source, or call methods of the
+program's own classes, whose objects arrive as data (transpiler passes are the exception). Objects
+without a dictionary of attributes, as DAGCircuit, do not show changes made in place. `calibrate`
+finds reference solutions that any of this stops.
 """
 
 from .pool import judge

@@ -4,13 +4,13 @@ import atexit
 import json
 import os
 import select
+import socket
 import struct
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import IO, Any
 
 from .isolation import REMEDY, command
@@ -31,13 +31,11 @@ class _Server:
     def __init__(self) -> None:
         """Start it. Raises JudgeUnavailable if the isolation cannot be set up."""
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self.process = subprocess.Popen(
-            command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            env={},
-        )
+        self.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            self.process = subprocess.Popen(
+                command(), stdin=theirs.fileno(), stdout=subprocess.PIPE, stderr=self.errors, env={}
+            )
         try:
             hello = self.receive(time.monotonic() + _START_LIMIT)
         except _ServerDied:
@@ -51,15 +49,20 @@ class _Server:
             self.stop()
             raise JudgeUnavailable(f"the judge cannot start: {hello['unavailable']}; {REMEDY}")
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, request: dict[str, Any], code: str, test: dict[str, str]) -> None:
         """Raises _ServerDied when the server is gone."""
-        data = json.dumps(message).encode()
-        assert self.process.stdin is not None
+        data = json.dumps(request).encode()
+        # Surrogates, which a model may write, reach the program's process as they are.
+        files = [_memory_file(code.encode("utf-8", "surrogatepass"))]
+        files.append(_memory_file(json.dumps(test).encode()))
         try:
-            self.process.stdin.write(struct.pack("!I", len(data)) + data)
-            self.process.stdin.flush()
+            socket.send_fds(self.requests, [struct.pack("!I", len(data))], files)
+            self.requests.sendall(data)
         except OSError:
             raise _ServerDied from None
+        finally:
+            for file in files:
+                os.close(file)
 
     def receive(self, deadline: float) -> dict[str, Any]:
         """The next message. Raises _ServerDied at the end of the stream or past `deadline`."""
@@ -89,9 +92,18 @@ class _Server:
         """End it and every task in it."""
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
+        for stream in (self.requests, self.process.stdout, self.errors):
             if stream is not None:
                 stream.close()
+
+
+def _memory_file(content: bytes) -> int:
+    """Descriptor of an anonymous file, at its start."""
+    descriptor = os.memfd_create("part")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 class _Pool:
@@ -136,8 +148,8 @@ def judge(
 
     At most `workers` programs run at once, each for at most its own `timeout` or else this one
     (wall seconds) with `memory_mb` MiB beyond what the preloaded packages take. `programs` is read
-    lazily, a bounded number ahead. Outcomes do not depend on `workers`. A program whose sandbox died is run once
-    more, alone, on a fresh one, and then yielded as judge_error.
+    lazily, a bounded number ahead. Outcomes do not depend on `workers`. A program whose sandbox
+    died is run once more, alone, on a fresh one, and then yielded as judge_error.
 
     Raises ValueError on a limit that is not positive, JudgeUnavailable (while iterating) if the
     isolation cannot be set up: nothing is ever run without it.
@@ -173,7 +185,7 @@ class _Stream:
                     self.fill()
                     if self.running:
                         self.collect()
-                    elif self.exhausted:
+                    elif self.exhausted and not self.done:
                         return
                 except _ServerDied as error:
                     self.recover(str(error) or "the sandbox died")
@@ -196,12 +208,25 @@ class _Stream:
                 self.exhausted = True
             else:
                 self.sent += 1
-                self.submit(self.sent - 1, program)
+                if program.code.strip():
+                    self.submit(self.sent - 1, program)
+                else:
+                    why = "the completion holds no code"
+                    self.done[self.sent - 1] = Verdict(program.task_id, "no_code", why, 0.0)
 
     def submit(self, number: int, program: Program) -> None:
         self.running[number] = program
-        limits = {"timeout": self._timeout(program), "memory_mb": self.memory_mb}
-        self.server.send({"id": number, **asdict(program), **limits})
+        request = {
+            "id": number,
+            "timeout": self._timeout(program),
+            "memory_mb": self.memory_mb,
+        }
+        test = {
+            "test": program.test,
+            "context": program.context,
+            "entry_point": program.entry_point,
+        }
+        self.server.send(request, program.code, test)
 
     def _timeout(self, program: Program) -> float:
         return self.timeout if program.timeout is None else program.timeout

@@ -33,7 +33,7 @@ def escapes(home: list[str], repository: str, file: str, port: int) -> dict[str,
             " for p in glob.glob('/proc/*/environ'))"
         ),
         "sees_other_processes": "import os; os.kill(os.getppid() or 10**9, 0); os.stat('/proc/2')",
-        "reads_judge_source": "open('/judge/stages/judge/inside/runner.py').read()",
+        "reads_judge_source": "open('/judge/stages/judge/inside/check.py').read()",
         "reads_password_file": "open('/etc/passwd').read()",
         "writes_outside": "open('/usr/escaped', 'w').write('x')",
         "writes_root": "open('/escaped', 'w').write('x')",
@@ -96,7 +96,7 @@ FORGERIES: dict[str, tuple[str, tuple[Outcome, ...]]] = {
     "patches_type": (
         "import builtins\nbuiltins.type = lambda *a: int\ntype = builtins.type\n"
         "def f(x):\n    return float(x + 1)\n",
-        ("wrong_answer",),
+        ("wrong_answer", "forbidden"),
     ),
     "replaces_check": (
         "def check(candidate):\n    pass\ndef test_type():\n    pass\n" + WRONG,

@@ -70,23 +70,38 @@ def new_namespaces() -> None:
     """Give this process its own network and IPC; its next child is process 1 of its own.
 
     When that child ends the kernel kills every process left in its namespace, so nothing that a
-    task starts, in whatever session or however orphaned, outlives it.
+    task starts, in whatever session or however orphaned, outlives it. May be called once a child.
     """
+    # A process whose children go elsewhere already must come back before it sends the next away.
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    try:
+        _call("setns", own, _CLONE_NEWPID)
+    finally:
+        os.close(own)
     _call("unshare", _CLONE_NEWPID | _CLONE_NEWIPC | _CLONE_NEWUTS | _CLONE_NEWNET)
 
 
-def mount_private() -> None:
-    """Cover /proc, /tmp and /dev/shm with the task's own. Runs as process 1 of its namespace."""
+def mount_scratch() -> None:
+    """Cover /tmp with an empty directory in memory, for this process and its children."""
     _call("unshare", _CLONE_NEWNS)
     _call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
+    _mount_memory(b"/tmp")
+
+
+def mount_private() -> None:
+    """Cover /proc, /dev/shm and /judge. Runs as process 1 of its namespace."""
+    _call("unshare", _CLONE_NEWNS)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     # Read-only: where the judge runs as root, /proc/sys and sysrq-trigger would be writable.
     _call("mount", b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None)
-    size = f"size={_SCRATCH_MB}m,nr_inodes=4096,mode=0700".encode()
-    for path in (b"/tmp", b"/dev/shm"):
-        _call("mount", b"tmpfs", path, b"tmpfs", _MS_NOSUID | _MS_NODEV, size)
+    _mount_memory(b"/dev/shm")
     # The judge's own source, which no task needs.
     _call("mount", b"tmpfs", b"/judge", b"tmpfs", flags | _MS_RDONLY, b"size=4k")
+
+
+def _mount_memory(path: bytes) -> None:
+    size = f"size={_SCRATCH_MB}m,nr_inodes=4096,mode=0700".encode()
+    _call("mount", b"tmpfs", path, b"tmpfs", _MS_NOSUID | _MS_NODEV, size)
 
 
 def limit(memory_mb: int, descriptors: tuple[int, ...]) -> None:

@@ -1,9 +1,10 @@
 """The fork server: imports the heavy packages once, then forks one supervisor a program.
 
-Speaks over its standard input and output: a message is a 4-byte big-endian length and JSON. It
-sends {"ready": true} or {"unavailable": why} first; then each request {"id", "code", "test",
-"entry_point", "timeout", "memory_mb"} is answered, in the order they end, by {"id", "outcome",
-"detail", "seconds"}.
+Speaks over its standard input (a stream socket) and output: a message is a 4-byte big-endian length
+and JSON. It sends {"ready": true} or {"unavailable": why} first; then each request {"id",
+"timeout", "memory_mb"}, which brings two files, the program's code and the test as JSON, is
+answered, in the order they end, by {"id", "outcome", "detail", "seconds"}. The server passes the
+files on unread: what it once held, every later program could find in its own memory.
 """
 
 import gc
@@ -12,6 +13,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import struct
 import warnings
 from typing import Any
@@ -26,25 +28,24 @@ _PRELOAD = (
     "qiskit_aer.primitives qiskit_ibm_runtime qiskit_ibm_runtime.fake_provider",
     "qiskit_experiments.library",
 )
-_TRIAL = {
-    "code": "def answer():\n    return 42\n",
+_TRIAL_CODE = "def answer():\n    return 42\n"
+_TRIAL_TEST = {
     "test": "def check(candidate):\n    assert candidate() == 42\n",
+    "context": "",
     "entry_point": "answer",
-    "timeout": 60,
-    "memory_mb": 1024,
 }
 
 
 def main() -> None:
     """Serve until standard input ends. Every task still running then dies with the sandbox."""
-    requests, replies = os.dup(0), os.dup(1)
+    requests, replies = socket.socket(fileno=os.dup(0)), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _preload()
-        trial = supervise(_TRIAL)
+        trial = _finish(*_start({"timeout": 60, "memory_mb": 1024}, _trial_files()))
     except Exception as error:
         _send(replies, {"unavailable": f"{type(error).__name__}: {error}"})
         return
@@ -88,16 +89,25 @@ def _warm() -> None:
     pyplot.close("all")
 
 
-def _serve(requests: int, replies: int) -> None:
-    with selectors.DefaultSelector() as selector:
+def _trial_files() -> tuple[int, int]:
+    code, test = os.memfd_create("code"), os.memfd_create("test")
+    for file, content in ((code, _TRIAL_CODE), (test, json.dumps(_TRIAL_TEST))):
+        os.write(file, content.encode())
+        os.lseek(file, 0, os.SEEK_SET)
+    return code, test
+
+
+def _serve(requests: socket.socket, replies: int) -> None:
+    with requests, selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ, None)
         while True:
             for key, _ in selector.select():
                 if key.data is None:
-                    request = _receive(requests)
-                    if request is None:
+                    received = _receive(requests)
+                    if received is None:
                         return
-                    process, pipe = _start(request)
+                    request, files = received
+                    process, pipe = _start(request, files)
                     selector.register(pipe, selectors.EVENT_READ, (process, request["id"]))
                 else:
                     process, task = key.data
@@ -105,20 +115,18 @@ def _serve(requests: int, replies: int) -> None:
                     _send(replies, {"id": task, **_finish(process, key.fd)})
 
 
-def supervise(request: dict[str, Any]) -> dict[str, Any]:
-    """Run one request and wait for it: {"outcome", "detail", "seconds"}."""
-    return _finish(*_start(request))
-
-
-def _start(request: dict[str, Any]) -> tuple[int, int]:
+def _start(request: dict[str, Any], files: tuple[int, int]) -> tuple[int, int]:
     """Fork a supervisor for `request`; return its process id and the pipe with its result."""
     result, result_in_child = os.pipe()
     process = os.fork()
     if process:
-        os.close(result_in_child)
+        for descriptor in (result_in_child, *files):
+            os.close(descriptor)
         return process, result
     try:
-        outcome, detail, seconds = supervisor.run_task(request)
+        outcome, detail, seconds = supervisor.run_task(
+            *files, request["timeout"], request["memory_mb"]
+        )
     except BaseException as error:
         outcome, detail, seconds = "judge_error", f"{type(error).__name__}: {error}", 0.0
     reply = {"outcome": outcome, "detail": detail, "seconds": round(seconds, 3)}
@@ -145,18 +153,19 @@ def _send(descriptor: int, message: dict[str, Any]) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _receive(descriptor: int) -> dict[str, Any] | None:
-    """The next request, None at the end of the stream."""
-    header = _read(descriptor, 4)
-    if len(header) < 4:
+def _receive(requests: socket.socket) -> tuple[dict[str, Any], tuple[int, int]] | None:
+    """The next request and its files, None at the end of the stream."""
+    header, files, _, _ = socket.recv_fds(requests, 4, 2)
+    header += _read(requests, 4 - len(header)) if header else b""
+    if not header:
         return None
-    body = _read(descriptor, struct.unpack("!I", header)[0])
-    message: dict[str, Any] = json.loads(body)
-    return message
+    request: dict[str, Any] = json.loads(_read(requests, struct.unpack("!I", header)[0]))
+    code, test = files
+    return request, (code, test)
 
 
-def _read(descriptor: int, size: int) -> bytes:
+def _read(requests: socket.socket, size: int) -> bytes:
     data = b""
-    while len(data) < size and (chunk := os.read(descriptor, min(size - len(data), 1 << 20))):
+    while len(data) < size and (chunk := requests.recv(size - len(data))):
         data += chunk
     return data

@@ -1,23 +1,29 @@
-"""Watches one confined process from outside its namespaces and decides the outcome."""
+"""Watches the two confined processes of one task from outside their namespaces and decides.
 
-import ast
+The program's process never holds the test, nor the test's process the program: each reads its own
+part from a file that only it inherits.
+"""
+
 import contextlib
+import gc
 import json
 import math
 import os
+import random
 import re
-import secrets
 import select
 import signal
-import struct
+import socket
+import sys
 import time
 from collections.abc import Callable
-from types import CodeType
-from typing import Any
+from dataclasses import dataclass
+from typing import NoReturn
 
-from stages.judge.inside import confine, runner
+import numpy as np
 
-_NONCE = 32
+from stages.judge.inside import check, confine, solution
+
 _WATCH = 0.1  # seconds between two looks at the task's processes
 _MAX_PROCESSES, _MAX_THREADS = 32, 256
 _MAX_REPORT, _STDERR_TAIL = 4096, 4096
@@ -28,109 +34,109 @@ _OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|bad_alloc|Me
 Result = tuple[str, str, float]
 
 
-def run_task(request: dict[str, Any]) -> Result:
-    """Run one program confined; return (outcome, detail, seconds).
+@dataclass
+class _Process:
+    """A confined process: its id, the pipe of its standard error, and the end of what it wrote."""
 
-    Changes this process's namespaces for good: call it in a process of its own, once. Raises
-    OSError when the namespaces cannot be made.
+    id: int
+    errors: int
+    tail: bytes = b""
+
+    def drain(self) -> bool:
+        """Read what is there; False at the end of the stream."""
+        chunk = os.read(self.errors, 1 << 16)
+        self.tail = (self.tail + chunk)[-_STDERR_TAIL:]
+        return bool(chunk)
+
+
+def run_task(code: int, test: int, timeout: float, memory_mb: int) -> Result:
+    """Run the program in file `code` against the test in file `test` (descriptors), confined.
+
+    Returns (outcome, detail, seconds), outcome "bad_test" for a test that cannot run. Changes this
+    process's namespaces for good: call it in a process of its own, once. Raises OSError when the
+    namespaces cannot be made.
     """
-    if not request["code"].strip():
-        return "no_code", "the completion holds no code", 0.0
-    try:
-        calls, test = _compile_test(request["test"])
-    except (SyntaxError, ValueError) as error:
-        return "bad_test", f"the test does not compile: {error.args[0]}", 0.0
-    if not calls:
-        return "bad_test", "the test defines neither check(candidate) nor test_*", 0.0
-    task = runner.Task(request["code"], test, calls, request["entry_point"])
-    return _supervise(task, request["timeout"], request["memory_mb"])
-
-
-def _compile_test(test: str) -> tuple[tuple[tuple[str, bool], ...], CodeType]:
-    """The functions of `test` to call, `check` and every `test_*`, and its code.
-
-    With each name goes whether it takes the candidate: `check` does, `test_*` by a parameter so
-    named.
-
-    A test that already ends in `check(...)`, as Qiskit HumanEval Hard's do, is not run twice.
-    """
-    tree = ast.parse(test)
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    calls = {
-        node.name: node.name == "check" or "candidate" in {a.arg for a in node.args.args}
-        for node in tree.body
-        if isinstance(node, functions) and (node.name == "check" or node.name.startswith("test_"))
-    }
-    tree.body = [node for node in tree.body if not _calls_check(node)]
-    return tuple(calls.items()), compile(tree, runner.TEST, "exec", dont_inherit=True)
-
-
-def _calls_check(node: ast.stmt) -> bool:
-    match node:
-        case ast.Expr(value=ast.Call(func=ast.Name(id="check"), args=[ast.Name()], keywords=[])):
-            return True
-    return False
-
-
-def _supervise(task: runner.Task, timeout: float, memory_mb: int) -> Result:
-    nonce = secrets.token_bytes(_NONCE)
-    report, report_in_task = os.pipe()
-    errors, errors_in_task = os.pipe()
-    confine.new_namespaces()
+    confine.mount_scratch()
     start = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        _become_task(task, nonce, report_in_task, errors_in_task, memory_mb)
-    os.close(report_in_task)
-    os.close(errors_in_task)
-    outcome, detail = _watch(
-        child,
-        report=report,
-        errors=errors,
-        nonce=nonce,
-        deadline=start + timeout,
-        memory_mb=memory_mb,
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    report, report_in_test = os.pipe()
+    program = _start(
+        lambda: solution.run(_read_all(code).decode("utf-8", "surrogatepass"), theirs.fileno()),
+        memory_mb,
+        (code, theirs.fileno()),
     )
+    checker = _start(
+        lambda: check.run(
+            json.loads(_read_all(test)),
+            ours.fileno(),
+            lambda message: os.write(report_in_test, message),
+        ),
+        memory_mb,
+        (test, ours.fileno(), report_in_test),
+    )
+    for descriptor in (ours.detach(), theirs.detach(), report_in_test, code, test):
+        os.close(descriptor)
+    outcome, detail = _watch(program, checker, report, start + timeout, memory_mb)
     seconds = time.monotonic() - start
-    if outcome != "ended":
+    for process in (program, checker):
         # Every process of its namespace dies with process 1, before waitpid returns.
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if outcome == "ended":
-        outcome, detail = _explain_end(status, detail)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.id, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.id, 0)
     return outcome, detail, seconds
 
 
-def _become_task(task: runner.Task, nonce: bytes, report: int, errors: int, memory_mb: int) -> None:
-    """Confine this process and run the task in it. Never returns."""
+def _read_all(descriptor: int) -> bytes:
+    with open(descriptor, "rb") as file:
+        return file.read()
 
-    def send(message: bytes, write: Callable[[int, bytes], int] = os.write) -> None:
-        write(report, nonce + struct.pack("!I", len(message)) + message)
 
+def _start(body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...]) -> _Process:
+    """Fork a process with namespaces of its own, confine it, and run `body` in it."""
+    errors, errors_in_child = os.pipe()
+    confine.new_namespaces()
+    child = os.fork()
+    if child:
+        os.close(errors_in_child)
+        return _Process(child, errors)
     try:
         os.setsid()
-        os.dup2(errors, 2)
-        confine.limit(memory_mb, (report,))
+        os.dup2(errors_in_child, 2)
+        confine.limit(memory_mb, kept)
         confine.mount_private()
-        runner.prepare_process()
+        _prepare()
         confine.drop_privileges()
     except BaseException as error:
-        send(json.dumps(["judge_error", f"confinement failed: {error}"]).encode())
-        os._exit(1)
-    runner.run(task, send)
+        os.write(2, f"confinement failed: {error}".encode())
+        os._exit(_UNCONFINED)
+    return body()
+
+
+_UNCONFINED = 113  # exit status of a process that could not be confined
+
+
+def _prepare() -> None:
+    """Seed, quieten and clear what the process inherited from the server."""
+    random.seed(0)
+    np.random.seed(0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
+        del sys.modules[name]
+    sys.path.remove("/judge")
+    sys.argv = [""]
+    os.chdir("/tmp")
+    gc.freeze()
 
 
 def _watch(
-    child: int, *, report: int, errors: int, nonce: bytes, deadline: float, memory_mb: int
+    program: _Process, checker: _Process, report: int, deadline: float, memory_mb: int
 ) -> tuple[str, str]:
-    """Wait for a report, the end of the task or a broken limit.
-
-    Returns (outcome, detail), or ("ended", tail of its standard error) if it died unreported.
-    """
+    """Wait for the test's report, the end of a process or a broken limit."""
     poll = select.poll()
-    poll.register(report, select.POLLIN)
-    poll.register(errors, select.POLLIN)
-    received, tail = b"", b""
+    for descriptor in (report, program.errors, checker.errors):
+        poll.register(descriptor, select.POLLIN)
+    received = b""
     next_look = time.monotonic() + _WATCH
     while True:
         now = time.monotonic()
@@ -138,55 +144,47 @@ def _watch(
             return "timeout", ""
         if now >= next_look:
             next_look = now + _WATCH
-            if excess := _excess(child, memory_mb):
-                return excess
+            for process in (program, checker):
+                if excess := _excess(process.id, memory_mb):
+                    return excess
         wait = max(0.0, min(deadline, next_look) - now)
         events = {descriptor for descriptor, _ in poll.poll(math.ceil(wait * 1000))}
-        if errors in events:
-            chunk = os.read(errors, 1 << 16)
-            tail = (tail + chunk)[-_STDERR_TAIL:]
-            if not chunk:
-                poll.unregister(errors)
+        for process in (program, checker):
+            if process.errors in events and not process.drain():
+                poll.unregister(process.errors)
         if report in events:
             chunk = os.read(report, _MAX_REPORT)
-            if not chunk:
-                return _after_close(child, errors, tail)
             received += chunk
-            if (verdict := _parse(received, nonce)) is not None:
-                return verdict
+            if not chunk:
+                return _decide(received, program, checker)
 
 
-def _parse(received: bytes, nonce: bytes) -> tuple[str, str] | None:
-    """The verdict in a report, None while it is incomplete; bytes of another author are refused."""
-    size = len(nonce) + 4
-    if not nonce.startswith(received[: len(nonce)]):
-        return "forbidden", "the program wrote to the judge's channel"
-    if len(received) < size:
-        return None
-    (length,) = struct.unpack("!I", received[len(nonce) : size])
-    if len(received) < size + length:
-        return None
-    outcome, detail = json.loads(received[size : size + length])
-    return outcome, detail
+def _decide(received: bytes, program: _Process, checker: _Process) -> tuple[str, str]:
+    """The verdict, once the test's process has closed its report."""
+    if not received:
+        return _explain_end(checker) or ("judge_error", "the test's process hangs")
+    outcome, detail = json.loads(received)
+    if outcome != "ended":
+        return outcome, detail
+    return _explain_end(program) or ("forbidden", "the program closed the judge's channel")
 
 
-def _after_close(child: int, errors: int, tail: bytes) -> tuple[str, str]:
-    """The task's channel closed: it is ending, or it closed the channel and goes on."""
-    handle = os.pidfd_open(child)
+def _explain_end(process: _Process) -> tuple[str, str] | None:
+    """Outcome of a process that died unasked, None if it lives on."""
+    handle = os.pidfd_open(process.id)
     try:
-        if select.select([handle], [], [], 5.0)[0]:
-            os.set_blocking(errors, False)
-            with contextlib.suppress(BlockingIOError):
-                while chunk := os.read(errors, 1 << 16):
-                    tail = (tail + chunk)[-_STDERR_TAIL:]
-            return "ended", tail.decode("utf-8", "replace")
+        if not select.select([handle], [], [], 5.0)[0]:
+            return None
     finally:
         os.close(handle)
-    return "forbidden", "the program closed the judge's channel"
-
-
-def _explain_end(status: int, errors: str) -> tuple[str, str]:
-    """Outcome of a task that died without a report."""
+    _, status = os.waitpid(process.id, 0)
+    os.set_blocking(process.errors, False)
+    with contextlib.suppress(BlockingIOError):
+        while process.drain():
+            pass
+    errors = process.tail.decode("utf-8", "replace")
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _UNCONFINED:
+        return "judge_error", errors.strip()[-300:]
     if _OUT_OF_MEMORY.search(errors):
         return "out_of_memory", "an allocation failed in native code"
     if os.WIFEXITED(status):

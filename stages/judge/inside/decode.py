@@ -1,0 +1,317 @@
+"""Rebuilds values that `encode` took apart in another process.
+
+Of the program's values nothing is taken on trust (`strict`): the tree holds plain containers only,
+and every class, attribute and callable in it must be one that `trusted` allows. The other way, from
+the test to the program, anything goes.
+"""
+
+import collections
+import functools
+import importlib
+import io
+import pickle
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from stages.judge.inside import trusted
+from stages.judge.inside.encode import Node
+from stages.judge.inside.trusted import Refused
+
+# The program writes the tags: none may reach another method of the decoder.
+_TAGS = {
+    *("passed", "seen", "complex", "scalar", "class", "module", "function", "home", "library"),
+    *("coroutine", "list", "tuple", "set", "frozenset", "dict", "iterator", "array", "masked"),
+    *("objects", "namedtuple", "namespace", "method", "partial", "pass", "object"),
+}
+
+
+class _DataUnpickler(pickle.Unpickler):
+    """Reads containers and atoms; a stream that names a class or function is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise Refused(f"a pickle of {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise Refused(f"a pickle that refers to {pid!r}")
+
+
+def pack(node: Node) -> bytes:
+    """Bytes of a tree."""
+    return pickle.dumps(node, protocol=5)
+
+
+def unpack(data: bytes) -> Node:
+    """The tree in `data`. Raises Refused when it is anything but plain containers."""
+    try:
+        return _DataUnpickler(io.BytesIO(data)).load()
+    except (Refused, MemoryError):
+        raise
+    except Exception as error:  # the program may have written whatever it likes
+        raise Refused(f"bytes that are no value ({type(error).__name__})") from None
+
+
+class Decoder:
+    """Rebuilds the values of one message.
+
+    `stub` makes a function that calls the other side's handle; `exported` finds one of ours;
+    `passed` are the objects that positions refer to.
+    """
+
+    def __init__(
+        self,
+        stub: Callable[[int, str], Callable[..., Any]],
+        exported: Callable[[int], Any],
+        *,
+        passed: Sequence[object] = (),
+        strict: bool,
+    ) -> None:
+        self.stub, self.exported, self.passed, self.strict = stub, exported, passed, strict
+        self.seen: dict[int, Any] = {}
+        self.inside = 0  # how many objects, as against plain containers, are being rebuilt
+
+    def decode(self, node: Node, into: Any = None) -> Any:
+        """The value of `node`; an object's or container's content goes `into` an existing one.
+
+        Raises Refused.
+        """
+        if not isinstance(node, tuple):
+            if isinstance(node, list | dict | set | frozenset | bytearray):
+                raise Refused("a tree of the wrong shape")
+            return node
+        tag = str(node[0])[:40] if node else ""
+        if tag not in _TAGS:
+            raise Refused(f"a node tagged {tag!r}")
+        try:
+            build = getattr(self, f"_{tag}")
+            return build(*node[1:], **({} if into is None else {"into": into}))
+        except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
+            if self.strict:
+                raise Refused(f"{tag}: {type(error).__name__}: {error}") from None
+            raise
+
+    def _passed(self, position: int) -> Any:
+        return self.passed[position]
+
+    def _seen(self, number: int) -> Any:
+        return self.seen[number]
+
+    def _complex(self, real: float, imaginary: float) -> complex:
+        return complex(real, imaginary)
+
+    def _scalar(self, kind: str, data: bytes) -> Any:
+        return np.frombuffer(data, _plain_dtype(kind))[0]
+
+    def _class(self, module: str, qualname: str) -> type:
+        cls = trusted.resolve(module, qualname)
+        # A class in the place of its object has attributes of the same names.
+        if self.strict and not self.inside and not trusted.is_plain(cls):
+            raise Refused(f"the class {qualname} for a value")
+        return cls
+
+    def _module(self, name: str) -> Any:
+        if self.strict:
+            raise Refused(f"the module {name}")
+        return importlib.import_module(name)
+
+    def _function(self, handle: int, name: str) -> Callable[..., Any]:
+        return self.stub(int(handle), str(name))
+
+    def _home(self, handle: int) -> Any:
+        return self.exported(int(handle))
+
+    def _coroutine(self, handle: int) -> Any:
+        call = self.stub(int(handle), "coroutine")
+
+        async def result() -> Any:
+            return call()
+
+        return result()
+
+    def _list(self, number: int, items: list[Node], into: list[Any] | None = None) -> Any:
+        result = self.seen[number] = [] if into is None else into
+        result[:] = [self.decode(item) for item in items]
+        return result
+
+    def _tuple(self, number: int, items: list[Node]) -> tuple[Any, ...]:
+        result = self.seen[number] = tuple(self.decode(item) for item in items)
+        return result
+
+    def _set(self, number: int, items: list[Node], into: set[Any] | None = None) -> set[Any]:
+        result: set[Any] = set() if into is None else into
+        self.seen[number] = result
+        result.clear()
+        result.update(self.decode(item) for item in items)
+        return result
+
+    def _frozenset(self, number: int, items: list[Node]) -> frozenset[Any]:
+        result = self.seen[number] = frozenset(self.decode(item) for item in items)
+        return result
+
+    def _dict(self, number: int, pairs: list[Node], into: Any = None) -> Any:
+        result = self.seen[number] = {} if into is None else into
+        content = [(self.decode(key), self.decode(value)) for key, value in pairs]
+        result.clear()
+        result.update(content)
+        return result
+
+    def _iterator(self, number: int, items: list[Node]) -> Any:
+        result = self.seen[number] = iter([self.decode(item) for item in items])
+        return result
+
+    def _array(
+        self, number: int, kind: Node, shape: tuple[int, ...], data: bytes, into: Any = None
+    ) -> Any:
+        array = np.frombuffer(data, _plain_dtype(kind, self.decode)).reshape(shape).copy()
+        if into is not None:
+            into[...] = array
+        self.seen[number] = array if into is None else into
+        return self.seen[number]
+
+    def _masked(self, number: int, data: Node, mask: Node, fill: Node) -> Any:
+        parts = self.decode(data), self.decode(mask), self.decode(fill)
+        result = np.ma.MaskedArray(parts[0], mask=parts[1], fill_value=parts[2])
+        self.seen[number] = result
+        return result
+
+    def _objects(
+        self, number: int, shape: tuple[int, ...], items: list[Node], into: Any = None
+    ) -> Any:
+        array = self.seen[number] = np.empty(shape, dtype=object) if into is None else into
+        for position, item in enumerate(items):
+            array.flat[position] = self.decode(item)
+        return array
+
+    def _namedtuple(self, number: int, name: str, fields: list[str], items: list[Node]) -> Any:
+        cls = collections.namedtuple(name, fields, rename=True)  # type: ignore[misc]
+        result = self.seen[number] = cls(*(self.decode(item) for item in items))
+        return result
+
+    def _namespace(self, number: int, pairs: list[Node], into: Any = None) -> Any:
+        result = self.seen[number] = types.SimpleNamespace() if into is None else into
+        attributes = {str(self.decode(key)): self.decode(value) for key, value in pairs}
+        if any(callable(value) for value in attributes.values()):
+            raise Refused("data with something callable in it")
+        vars(result).update(attributes)
+        return result
+
+    def _library(self, module: str, name: str) -> Any:
+        function: Any = importlib.import_module(module)
+        for part in name.split("."):
+            function = getattr(function, part)
+        if not self.inside or not trusted.is_library_function(function):
+            raise Refused(f"the function {module}.{name}")
+        return function
+
+    def _partial(self, function: Node, arguments: list[Node], keywords: list[Node]) -> Any:
+        bound = [self.decode(argument) for argument in arguments]
+        named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
+        return functools.partial(self.decode(function), *bound, **named)
+
+    def _method(self, owner: Node, name: str) -> Any:
+        holder = self.decode(owner)
+        artist = trusted.is_artist(type(holder))
+        if not self.inside or not (artist or (type(holder) is list and name == "remove")):
+            raise Refused(f"the method {name} of {type(holder).__name__}")
+        method = getattr(holder, name)
+        if not isinstance(method, types.MethodType | types.BuiltinMethodType):
+            raise Refused(f"{type(holder).__name__}.{name} for a method")
+        return method
+
+    def _pass(self, number: int, base: str, handle: int) -> Any:
+        """A transpiler pass of the program's: its `run` is a call like any other."""
+        basepasses = importlib.import_module("qiskit.transpiler.basepasses")
+        if base not in {"TransformationPass", "AnalysisPass"}:
+            raise Refused(f"a transpiler pass of class {base}")
+        run = self.stub(int(handle), "run")
+        cls = type("Pass", (getattr(basepasses, base),), {"run": lambda _, dag: run(dag)})
+        result = self.seen[number] = cls()
+        return result
+
+    def _object(
+        self,
+        number: int,
+        how: tuple[str, ...],
+        arguments: list[Node],
+        keywords: list[Node],
+        state: Node,
+        items: list[Node] | None,
+        pairs: list[Node] | None,
+        into: Any = None,
+    ) -> Any:
+        self.inside += 1
+        try:
+            values = [self.decode(argument) for argument in arguments]
+            named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
+            result = _make(how, values, named)
+            # An enum's member or a gate's only instance is everybody's: its state is not the
+            # program's to set. One just made is known here and as getrefcount's argument alone.
+            if state is not None and sys.getrefcount(result) > 2:
+                raise Refused(f"a state for a shared {type(result).__name__}")
+            if into is not None:
+                result = _same_type(result, into)
+            self.seen[number] = result
+            _restore(result, self.decode(state), replace=into is not None)
+            if items is not None:
+                result.extend([self.decode(item) for item in items])
+            for key, value in pairs or ():
+                result[self.decode(key)] = self.decode(value)
+            if self.strict:
+                trusted.check_attributes(result)
+        finally:
+            self.inside -= 1
+        return result
+
+
+def _make(how: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    kind, module, qualname, *rest = how
+    cls: Any = trusted.resolve(module, qualname)
+    if kind == "new":
+        return cls.__new__(cls, *arguments, **keywords)
+    if kind == "call":
+        return cls(*arguments, **keywords)
+    if kind == "static":
+        function = getattr(cls, rest[0], None)
+        if isinstance(function, types.BuiltinFunctionType):
+            return function(*arguments, **keywords)
+    raise Refused(f"{qualname} made by {kind} {rest}")
+
+
+def _same_type(fresh: Any, existing: Any) -> Any:
+    if type(fresh) is not type(existing):
+        raise Refused(f"a {type(fresh).__name__} in the place of a {type(existing).__name__}")
+    return existing
+
+
+def _restore(instance: Any, state: Any, *, replace: bool) -> None:
+    """Give a new object its state, as pickle does (PEP 307, and PEP 3154 for slots)."""
+    if replace and hasattr(instance, "__dict__"):
+        vars(instance).clear()
+    if state is None:
+        return
+    setter = getattr(instance, "__setstate__", None)
+    if setter is not None:
+        setter(state)
+        return
+    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    if attributes:
+        vars(instance).update({str(key): value for key, value in attributes.items()})
+    for key, value in (slots or {}).items():
+        if not any(key in _slots(base) for base in type(instance).__mro__):
+            raise Refused(f"{type(instance).__name__} has no slot {key}")
+        setattr(instance, key, value)
+
+
+def _slots(cls: type) -> tuple[str, ...]:
+    slots = vars(cls).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _plain_dtype(kind: Node, decode: Callable[[Node], Any] = lambda node: node) -> Any:
+    dtype = np.dtype(kind if isinstance(kind, str) else decode(kind))
+    if dtype.hasobject:
+        raise Refused("an array of addresses")
+    return dtype
