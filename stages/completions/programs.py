@@ -1,5 +1,6 @@
 """From a task and a text to the program that the judge runs."""
 
+from stages.completions.context import trusted_context
 from stages.completions.extract import extract_code
 from stages.completions.stitch import Rules, stitch
 from stages.completions.tasks import Task
@@ -15,4 +16,11 @@ def build_program(task: Task, completion: str, *, rules: Rules, timeout: float) 
         raise ValueError(f"{task.task_id} is a question")
     code = extract_code(completion, task.entry_point)
     source = stitch(task.question, code, task.entry_point, task.type, rules)
-    return Program(task.task_id, source, task.test_code, task.entry_point, timeout=timeout)
+    return Program(
+        task.task_id,
+        source,
+        task.test_code,
+        task.entry_point,
+        context=trusted_context(task),
+        timeout=timeout,
+    )
