@@ -120,7 +120,7 @@ def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
         ):
             slices = parts.get(kind, {})
             shown = {name: slices[name] for name in _SLICES if name in slices}
-            shown |= slices.get("by_category", {})
+            shown |= slices.get("by_category", {}) | slices.get("by_difficulty", {})
             for name, part in shown.items():
                 cells = [f"{title} {_rate(part, key)}" for title, key in keys]
                 yield f"{benchmark:22} {kind:4} {name:32} {part['tasks']:5} tasks  " + "  ".join(
