@@ -38,7 +38,8 @@ class Workspace:
         (root / "tests").mkdir(parents=True)
         for name in ("stages", "requirements.lock", "tests/assets"):
             (root / name).symlink_to(ROOT / name)
-        shutil.copytree(ROOT / "profiles", root / "profiles")
+        for name in ("profiles", "baselines"):
+            shutil.copytree(ROOT / name, root / name)
         shutil.copy(ROOT / "params.yaml", root)
         self.set("profiles/smoke.yaml", eval_steps=EVERY, save_steps=EVERY, logging_steps=1)
         generation = {"backend": "transformers", "batch_size": 4, "max_new_tokens": 12}
