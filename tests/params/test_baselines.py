@@ -1,0 +1,112 @@
+"""Files of baselines/: what they change, and what a user who mistypes one is told."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from stages.params import Baseline, load_baseline, load_params
+from stages.runtime import StageError
+
+REPOSITORY = Path(__file__).parents[2]
+MD5 = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
+    for directory in ("profiles", "baselines"):
+        shutil.copytree(REPOSITORY / directory, tmp_path / directory)
+    return tmp_path
+
+
+def write(root: Path, text: str) -> None:
+    (root / "baselines" / "mine.yaml").write_text(text)
+
+
+@pytest.mark.parametrize("profile", ["full", "smoke"])
+def test_base_is_the_model_of_params(root: Path, profile: str) -> None:
+    apply_overrides(str(root / "params.yaml"), [f"profile={profile}"])
+    assert load_baseline("base", root) == (load_params(root), Baseline())
+
+
+def test_ibms_model_reads_text_by_its_own_template(root: Path) -> None:
+    params, baseline = load_baseline("ibm", root)
+    assert params.model == "Qiskit/Qwen2.5-Coder-14B-Qiskit"
+    assert (params.model_type, params.template) == ("qwen2", "qwen2_5")
+    assert (baseline.multimodal, baseline.template_backend) == (False, "jinja")
+    assert params.generation == load_params(root).generation
+
+
+def test_another_model_takes_nothing_of_the_one_in_params(root: Path) -> None:
+    apply_overrides(str(root / "params.yaml"), ["profile=smoke"])
+    write(root, "model: some/model\nsystem: Be brief.\n")
+    params, _ = load_baseline("mine", root)
+    assert (params.model, params.model_revision, params.system) == (
+        "some/model",
+        "main",
+        "Be brief.",
+    )
+    assert (params.model_type, params.template, params.external_plugins) == ("auto", "auto", [])
+    assert params.use_cpu  # but runs on the same machine
+    write(root, "system: Be brief.\n")
+    params, _ = load_baseline("mine", root)
+    assert params == load_params(root).model_copy(update={"system": "Be brief."})
+
+
+def test_a_baseline_may_live_at_an_endpoint(root: Path) -> None:
+    url = "https://api.example.org/v1"
+    write(root, f"model: big\ngeneration:\n  backend: openai\n  endpoint:\n    base_url: {url}\n")
+    generation = load_baseline("mine", root)[0].generation
+    assert (generation.backend, generation.endpoint.base_url) == ("openai", url)
+    assert generation.endpoint.concurrency == load_params(root).generation.endpoint.concurrency
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("modle: x/y\n", "baselines/mine.yaml: unknown key 'modle'"),
+        ("lora_rank: 8\n", "baselines/mine.yaml: unknown key 'lora_rank'"),
+        ("generation:\n  temperature: 0.5\n", "mine.yaml: unknown key 'generation.temperature'"),
+        (
+            "generation:\n  endpoint:\n    url: x\n",
+            "mine.yaml: unknown key 'generation.endpoint.url'",
+        ),
+        ("max_pixels: many\n", "baselines/mine.yaml: max_pixels: expected a valid integer"),
+        ("multimodal: maybe\n", "baselines/mine.yaml: multimodal: expected a valid boolean"),
+        ("completions: a.jsonl\n", "baselines/mine.yaml: completions and md5 go together"),
+        (
+            f"completions: a.jsonl\nmd5: {MD5}\nmodel: x/y\n",
+            "mine.yaml: model: completions produced elsewhere take no model's key",
+        ),
+        ("benchmarks:\n- other\n", "baselines/mine.yaml: benchmarks: none of ['other']"),
+        (
+            "template_backend: jinja\n",
+            "mine.yaml: template_backend: jinja is for a text-only model",
+        ),
+        (
+            "generation:\n  endpoint:\n    base_url: https://key@host/v1\n",
+            "mine.yaml: generation.endpoint.base_url: expected",
+        ),
+        ("- model\n", "baselines/mine.yaml: expected keys and values"),
+    ],
+)
+def test_a_bad_file_is_one_line_naming_file_and_key(root: Path, text: str, told: str) -> None:
+    write(root, text)
+    with pytest.raises(StageError) as error:
+        load_baseline("mine", root)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_names_those_there_are(root: Path) -> None:
+    with pytest.raises(StageError, match=r"no baselines/nobody\.yaml; .*one of: base, ibm"):
+        load_baseline("nobody", root)
+
+
+@pytest.mark.parametrize("names", ["[base,base]", "[finetuned]", "['../base']"])
+def test_names_of_baselines_are_names_of_files(root: Path, names: str) -> None:
+    apply_overrides(str(root / "params.yaml"), [f"baselines={names}"])
+    with pytest.raises(StageError, match="baselines"):
+        load_params(root)
