@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TextIO
 from stages.completions.tasks import Task, load_tasks
 from stages.dataset.contract import reference_program
 from stages.dataset.overlap import (
+    FOREIGN,
+    KINDRED,
     RULES,
     Content,
     Fingerprint,
@@ -97,7 +99,7 @@ def decide(
 
 def _index_file(benchmark: Benchmark) -> TaskIndex:
     tasks = load_tasks([benchmark])
-    return index_tasks((task.task_id, task_print(_content(task))) for task in tasks)
+    return index_tasks(((task.task_id, task_print(_content(task))) for task in tasks), FOREIGN)
 
 
 def _content(task: Task) -> Content:
@@ -115,11 +117,12 @@ def _content(task: Task) -> Content:
 def _index_test(name: str, prints: Prints, decisions: Decisions) -> TaskIndex:
     # Rows that moved to train or were dropped are no longer asked of the model.
     gone = decisions.dropped | decisions.moved.keys()
-    return index_tasks(
+    tasks = (
         (f"{name}/{row.id}", row.task)
         for number, row in enumerate(prints())
         if row.task is not None and number not in gone
     )
+    return index_tasks(tasks, KINDRED)
 
 
 def _decide_siblings(

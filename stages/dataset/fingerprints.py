@@ -18,10 +18,11 @@ Keys = NDArray[np.uint64]
 
 GRAM_WORDS = 8
 # Syntax nodes a function must have for its structure to tell anything: below, two authors write
-# the same by chance (`return QuantumCircuit(n)` has 5; benchmarks/decontamination.py measures).
-MIN_NODES = 24
+# the same by chance (`return QuantumCircuit(n)` has 7; benchmarks/decontamination.py measures).
+MIN_NODES = 16
 
-_WORD = re.compile(r"\w+")
+# Signs are words here: |+-> is not |-+>, and in code they survive any layout.
+_WORD = re.compile(r"\w+|[-+*/%<>=|^&~]")
 _FENCED = re.compile(r"```[ \t]*[\w+-]*[ \t]*\n(.*?)```", re.DOTALL)
 # Imports open every program alike; they tell nothing about what it does.
 _IMPORT = re.compile(
@@ -41,7 +42,7 @@ def text_key(text: str) -> int:
 
 
 def words(text: str) -> list[str]:
-    """Words and numbers in lower case, without punctuation, layout and import statements."""
+    """Words, numbers and signs in lower case, without punctuation, layout and imports."""
     return _WORD.findall(_IMPORT.sub("", text).lower())
 
 

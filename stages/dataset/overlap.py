@@ -27,13 +27,9 @@ from stages.dataset.fingerprints import (
 Rule = Literal["prompt", "solution", "test", "entry_point", "code"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 
-# Share of a task's distinctive 8-grams that a row must hold, and their least number (8 of them
-# are 15 words in a row). The same entry point halves both.
-MIN_SHARE = 0.5
-MIN_GRAMS = 8
 # An 8-gram that more tasks of a benchmark hold is boilerplate, such as the head of every test.
 MAX_TASKS = 3
-# A prompt of fewer 8-grams counts when it is the same as a whole, from this many words on.
+# A prompt also counts when it is the same as a whole, from this many words on.
 MIN_PROMPT_WORDS = 5
 
 
@@ -58,6 +54,24 @@ class Fingerprint:
     keys: Keys
     entry_point: str
     image: str | None
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From where on a row repeats a task: the least number of the task's distinctive 8-grams
+    (`grams`), and the least share of them for every rule that counts. Under `entry_point`, for a
+    row with the task's entry point, half as many 8-grams do."""
+
+    grams: int
+    shares: Mapping[Rule, float]
+
+
+# A benchmark by other hands shares no phrases with the rows by chance. Its tests resemble each
+# other more than its prompts and solutions do.
+FOREIGN = Thresholds(8, {"prompt": 0.5, "solution": 0.5, "test": 0.9, "entry_point": 0.25})
+# Rows of the test split have the author of the other rows and share phrases, names and tests with
+# them; and of a row itself training sees neither test nor entry point.
+KINDRED = Thresholds(12, {"prompt": 0.9, "solution": 0.9})
 
 
 class Part(NamedTuple):
@@ -94,6 +108,7 @@ class TaskIndex:
     part's keys. `names` are the entry points that few tasks share.
     """
 
+    thresholds: Thresholds
     task_ids: Sequence[str]
     entry_points: Sequence[str]
     images: Sequence[str | None]
@@ -132,7 +147,7 @@ def task_print(content: Content) -> TaskPrint:
     return TaskPrint(content.entry_point, content.image, parts)
 
 
-def index_tasks(tasks: Iterable[tuple[str, TaskPrint]]) -> TaskIndex:
+def index_tasks(tasks: Iterable[tuple[str, TaskPrint]], thresholds: Thresholds) -> TaskIndex:
     """The index of a benchmark's tasks, given with their ids."""
     ids, prints = [], []
     for task_id, task in tasks:
@@ -142,6 +157,7 @@ def index_tasks(tasks: Iterable[tuple[str, TaskPrint]]) -> TaskIndex:
     keys, owners = _distinctive(parts)
     names = Counter(task.entry_point for task in prints)
     return TaskIndex(
+        thresholds=thresholds,
         task_ids=ids,
         entry_points=[task.entry_point for task in prints],
         images=[task.image for task in prints],
@@ -176,10 +192,11 @@ def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
             continue
         share = count / int(index.totals[part])
         known = row.entry_point == index.entry_points[task] and row.entry_point in index.names
-        if index.part_whole[part] or (share >= MIN_SHARE and count >= MIN_GRAMS):
-            result[task, rule] = max(share, result.get((task, rule), 0.0))
-        elif known and 2 * share >= MIN_SHARE and 2 * count >= MIN_GRAMS:
-            result[task, "entry_point"] = max(share, result.get((task, "entry_point"), 0.0))
+        if not index.part_whole[part] and not _enough(index.thresholds, rule, count, share):
+            if not known or not _enough(index.thresholds, "entry_point", 2 * count, share):
+                continue
+            rule = "entry_point"
+        result[task, rule] = max(share, result.get((task, rule), 0.0))
     return [
         Overlap(index.task_ids[task], rule, round(share, 3))
         for (task, rule), share in sorted(
@@ -191,6 +208,11 @@ def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
 def prompt_key(content: Content) -> int:
     """Key of the words of what is asked, whatever their layout and the function's signature."""
     return text_key(f"prompt {' '.join(words(_asked(content)))}")
+
+
+def _enough(thresholds: Thresholds, rule: Rule, grams: int, share: float) -> bool:
+    least = thresholds.shares.get(rule)
+    return least is not None and grams >= thresholds.grams and share >= least
 
 
 def _asked(content: Content) -> str:
