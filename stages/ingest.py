@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from stages.dataset.raw import SPLITS, Split, write_provenance
+from stages.dataset.raw import write_provenance
 from stages.dataset.sources import (
     Located,
     is_local,
@@ -15,12 +15,14 @@ from stages.dataset.sources import (
     locate_hub,
     write_raw,
 )
+from stages.dataset.splits import SPLITS, Split
 from stages.params import load_params
 from stages.params.schema import DataParams
-from stages.runtime import atomic_directory, stage_main
+from stages.runtime import atomic_directory, stage_main, write_json
 from stages.swift.device import require_device
 
 RAW = Path("data/raw")
+GENERATION = "generation.json"  # beside the rows: what the generator drew, kept and left out
 DATA_ONLY = bool(os.environ.get("KETUNE_DATA_ONLY"))
 
 
@@ -32,7 +34,7 @@ def main() -> None:
     if data.source != "synthetic" and not is_local(data.source) and not DATA_ONLY:
         require_device(params)
     with atomic_directory(RAW) as directory, tempfile.TemporaryDirectory() as scratch:
-        located = _locate(data, Path(scratch))
+        located = _locate(data, Path(scratch), directory)
         rows = write_raw(directory, located)
         write_provenance(
             directory,
@@ -45,15 +47,15 @@ def main() -> None:
     print(f"{RAW}: {counts} rows from {data.source}")
 
 
-def _locate(data: DataParams, scratch: Path) -> Located:
+def _locate(data: DataParams, scratch: Path, directory: Path) -> Located:
     if data.source == "synthetic":
-        return _generate(data, scratch)
+        return _generate(data, scratch, directory)
     if is_local(data.source):
         return locate_directory(data.source)
     return locate_hub(data.source, data.revision)
 
 
-def _generate(data: DataParams, scratch: Path) -> Located:
+def _generate(data: DataParams, scratch: Path, directory: Path) -> Located:
     # Imported here: the generator takes Qiskit, seconds that the other sources need not wait.
     from stages.synthetic.generate import generate  # noqa: PLC0415
 
@@ -63,7 +65,8 @@ def _generate(data: DataParams, scratch: Path) -> Located:
         "test": data.synthetic_test,
     }
     workers = len(os.sched_getaffinity(0))
-    generate(counts, seed=data.seed, workers=workers, directory=scratch)
+    report = generate(counts, seed=data.seed, workers=workers, directory=scratch)
+    write_json(directory / GENERATION, report)
     return locate_directory(str(scratch))
 
 

@@ -29,7 +29,6 @@ from stages.dataset.overlap import (
     task_print,
 )
 from stages.dataset.prepared import Finding, json_line
-from stages.dataset.raw import SPLITS, Split
 from stages.dataset.siblings import (
     RELATIONS,
     Group,
@@ -40,6 +39,7 @@ from stages.dataset.siblings import (
     groups_across,
     sibling_keys,
 )
+from stages.dataset.splits import SPLITS, Split
 from stages.params.schema import Benchmark, DataParams
 
 _PAIRS = list(combinations(range(len(SPLITS)), 2))

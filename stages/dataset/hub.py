@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import DatasetInfo, RepoSibling
 
-from stages.dataset.raw import Split
+from stages.dataset.splits import Split
 from stages.runtime import StageError, file_sha256
 
 _TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once

@@ -26,7 +26,8 @@ from stages.dataset.decontamination import Decisions, RowPrint, decide, print_of
 from stages.dataset.images import canonical_image, encode_png
 from stages.dataset.overlap import Content
 from stages.dataset.prepared import IMAGE_TAG, PreparedSample, json_line
-from stages.dataset.raw import SPLITS, TEXT_COLUMNS, Split, raw_batches, raw_rows
+from stages.dataset.raw import TEXT_COLUMNS, raw_batches, raw_rows
+from stages.dataset.splits import SPLITS, Split
 from stages.dataset.statistics import (
     DataCounts,
     RowFacts,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from stages.dataset.contract import Category, SampleType
-from stages.dataset.raw import Split
+from stages.dataset.splits import Split
 from stages.runtime import StageError, read_jsonl
 
 IMAGE_TAG = "<image>"

@@ -18,14 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from stages.dataset.raw import (
-    SPLITS,
-    Split,
-    check_columns,
-    parquet_batches,
-    readable,
-    write_split,
-)
+from stages.dataset.raw import check_columns, parquet_batches, readable, write_split
+from stages.dataset.splits import SPLITS, Split
 from stages.runtime import StageError
 
 _BATCH_ROWS = 64

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from stages.dataset.contract import CATEGORIES, SAMPLE_TYPES, Category, SampleType
 from stages.dataset.images import image_tokens
-from stages.dataset.raw import SPLITS, Split
+from stages.dataset.splits import SPLITS, Split
 
 _PERCENTILES = (50, 90, 99)
 

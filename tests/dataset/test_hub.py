@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from stages.dataset.raw import SPLITS
+from stages.dataset.splits import SPLITS
 from tests.dataset.published import good_splits, run_stage, workspace, write_parquet
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.dataset.prepared import answer, question, read_prepared
-from stages.dataset.raw import SPLITS, raw_file
+from stages.dataset.raw import raw_file
+from stages.dataset.splits import SPLITS
 from stages.runtime import StageError
 from tests.dataset.published import (
     Row,

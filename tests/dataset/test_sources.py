@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Image, load_dataset
 
-from stages.dataset.raw import SPLITS, raw_file, raw_rows
+from stages.dataset.raw import raw_file, raw_rows
 from stages.dataset.sources import is_local, locate_directory, select_files, write_raw
+from stages.dataset.splits import SPLITS
 from stages.ingest import main as ingest_main
 from stages.runtime import StageError
 from tests.dataset.published import (

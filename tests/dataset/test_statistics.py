@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dataset.raw import Split
+from stages.dataset.splits import Split
 from stages.dataset.statistics import (
     DataCounts,
     RowFacts,
