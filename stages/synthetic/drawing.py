@@ -1,4 +1,4 @@
-"""Pictures: circuit diagrams by Qiskit's mpl drawer, histograms of counts, Bloch spheres.
+"""Pictures: circuit diagrams by Qiskit's mpl drawer, histograms, Bloch spheres, graphs, plots.
 
 Every picture is a 512 x 384 PNG on white, so that scaling it to 256 pixels gives one scale for
 all. Circuits of up to three wires and four columns are drawn at the same size of gate, from the
@@ -7,6 +7,7 @@ top left; larger ones are shrunk to fit.
 
 import io
 import os
+from math import cos, pi, sin
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -19,7 +20,7 @@ from qiskit.quantum_info import Statevector
 from qiskit.visualization import circuit_drawer, plot_bloch_multivector
 
 from stages.synthetic.circuits import build
-from stages.synthetic.sample import Picture
+from stages.synthetic.sample import Drawing, Graph, Picture, Plot
 
 CANVAS = (512, 384)
 CIRCUIT_DPI = 104
@@ -33,9 +34,13 @@ CIRCUIT_STYLE = {
 BAR_COLOUR = "#648FFF"
 
 
-def draw(picture: Picture) -> bytes:
+def draw(picture: Drawing) -> bytes:
     """PNG bytes: the same for the same picture, with no metadata."""
-    if picture.circuit is not None:
+    if isinstance(picture, Graph):
+        pixels = _graph(picture)
+    elif isinstance(picture, Plot):
+        pixels = _plot(picture)
+    elif picture.circuit is not None:
         pixels = _circuit(picture)
     elif picture.counts:
         pixels = _histogram(picture)
@@ -77,6 +82,55 @@ def _bloch(label: str) -> Image.Image:
         Statevector.from_label(label), figsize=(2.4, 2.4), font_size=11, title_font_size=12
     )
     figure.set_dpi(100)
+    return _pixels(figure)
+
+
+def _graph(graph: Graph) -> Image.Image:
+    figure = Figure(figsize=(5.12, 3.84), dpi=100)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    angles = [pi / 2 - 2 * pi * qubit / graph.num_qubits for qubit in range(graph.num_qubits)]
+    x, y = [cos(angle) for angle in angles], [sin(angle) for angle in angles]
+    for a, b in graph.edges:
+        axes.plot([x[a], x[b]], [y[a], y[b]], color="#444444", linewidth=3, zorder=1)
+    axes.scatter(x, y, s=1500, color=BAR_COLOUR, zorder=2)
+    for qubit in range(graph.num_qubits):
+        axes.text(
+            x[qubit],
+            y[qubit],
+            str(qubit),
+            color="white",
+            fontsize=20,
+            ha="center",
+            va="center_baseline",
+            zorder=3,
+        )
+    axes.set_xlim(-1.9, 1.9)
+    axes.set_ylim(-1.425, 1.425)
+    axes.set_axis_off()
+    return _pixels(figure)
+
+
+def _plot(plot: Plot) -> Image.Image:
+    figure = Figure(figsize=(5.12, 3.84), dpi=100)
+    axes = figure.add_axes((0.16, 0.18, 0.8, 0.76))
+    factors, values = [x for x, _ in plot.points], [y for _, y in plot.points]
+    axes.plot(factors, values, "o", color=BAR_COLOUR, markersize=11)
+    for factor, value in plot.points:
+        axes.annotate(
+            f"{value:.3f}",
+            (factor, value),
+            xytext=(0, 12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=14,
+        )
+    axes.set_xlim(0, max(factors) + 0.5)
+    margin = 0.3 * (max(values) - min(values)) + 0.02
+    axes.set_ylim(min(values) - margin, max(values) + margin)
+    axes.set_xticks(range(max(factors) + 1))
+    axes.set_xlabel("Noise factor", fontsize=14)
+    axes.set_ylabel("Expectation value", fontsize=14)
+    axes.tick_params(labelsize=12)
     return _pixels(figure)
 
 

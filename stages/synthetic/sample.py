@@ -33,6 +33,24 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Graph:
+    """A drawing of qubits on a circle and the pairs of them that are joined."""
+
+    num_qubits: int
+    edges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A drawing of expectation values over noise factors: (factor, value) points."""
+
+    points: tuple[tuple[int, float], ...]
+
+
+Drawing = Picture | Graph | Plot
+
+
+@dataclass(frozen=True)
 class Task:
     """A code task before its form (function_completion or code_generation) is chosen.
 
@@ -49,7 +67,7 @@ class Task:
     imports: Mapping[str, str] = field(default_factory=lambda: {"qiskit": "QuantumCircuit"})
     check_imports: Mapping[str, str] = field(default_factory=dict)
     circuit: Circuit | None = None
-    picture: Picture | None = None
+    picture: Drawing | None = None
     needs_image: bool = False
 
 
@@ -60,7 +78,7 @@ class Question:
     ask: str
     answer: str
     circuit: Circuit | None = None
-    picture: Picture | None = None
+    picture: Drawing | None = None
     needs_image: bool = False
 
 
@@ -73,6 +91,18 @@ class Family:
     weight: float
     illustrated: float
     build: Callable[[Random, bool], Task | Question]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Families of code tasks and of questions, among which the stream draws by weight."""
+
+    code: Sequence[Family]
+    questions: Sequence[Family]
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        return (*self.code, *self.questions)
 
 
 @dataclass(frozen=True)
@@ -97,7 +127,7 @@ class Sample:
     qasm: str | None
     needs_image: bool
     fingerprint: str
-    picture: Picture | None
+    picture: Drawing | None
 
 
 def code_fingerprint(program: str, entry_point: str) -> str:

@@ -1,6 +1,7 @@
 """The endless stream of samples of a split: families drawn by weight, duplicates left out."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import count, islice
@@ -9,7 +10,7 @@ from typing import Literal
 
 from stages.synthetic.circuits import qasm
 from stages.synthetic.drawing import draw as draw_picture
-from stages.synthetic.families import CODE, QUESTIONS
+from stages.synthetic.families import CORE, WIDE
 from stages.synthetic.sample import (
     Family,
     Question,
@@ -22,31 +23,55 @@ from stages.synthetic.wording import code_request, reword
 
 Split = Literal["train", "validation", "test"]
 SPLIT_BUCKETS = {"train": range(70), "validation": range(70, 85), "test": range(85, 100)}
+# Where the wide tier takes over: past the rows of the smoke profile, whose text is pinned.
+CORE_SAMPLES = {"train": 768, "validation": 128, "test": 256}
 QUESTION_SHARE, COMPLETION_SHARE, PICTURE_SHARE = 0.34, 0.52, 0.46
 SOURCE = "ketune/synthetic"
 _ATTEMPTS = 200
 
+Rejected = Counter[tuple[str, str]]
 
-def samples(split: Split, seed: int, start: int = 0, *, draw: bool = True) -> Iterator[Sample]:
+
+def samples(
+    split: Split,
+    seed: int,
+    start: int = 0,
+    *,
+    draw: bool = True,
+    core: int | None = None,
+    rejected: Rejected | None = None,
+) -> Iterator[Sample]:
     """Samples of `split` from number `start` on, without end; `draw=False` leaves images None.
 
     A program or question belongs to one split by its fingerprint, whatever the seed, so none of
     one split occurs in another. Within a split and seed none occurs twice.
+
+    The first `core` samples (CORE_SAMPLES of the split unless given) are of the core tier, whose
+    parameters are few: its smaller families run dry after a thousand samples. The others are of the
+    wide tier. What was drawn in vain is added to `rejected` by family and reason, "duplicate" or
+    "other_split".
     """
-    yield from islice(_stream(split, seed, draw), start, None)
+    core = CORE_SAMPLES[split] if core is None else core
+    rejected = Counter() if rejected is None else rejected
+    yield from islice(_stream(split, seed, draw, core, rejected), start, None)
 
 
-def _stream(split: Split, seed: int, draw: bool) -> Iterator[Sample]:
+def _stream(split: Split, seed: int, draw: bool, core: int, rejected: Rejected) -> Iterator[Sample]:
     seen: set[str] = set()
     for number in count():
         rng = Random(f"{seed}/{split}/{number}")
-        families = QUESTIONS if rng.random() < QUESTION_SHARE else CODE
+        tier = CORE if number < core else WIDE
+        families = tier.questions if rng.random() < QUESTION_SHARE else tier.code
         picture = rng.random() < PICTURE_SHARE
         # Small families run dry; asking again for the same kind keeps the shares.
         for _ in range(_ATTEMPTS):
             sample = _sample(rng, families, picture)
             bucket = int(sha256(sample.fingerprint.encode()).hexdigest(), 16) % 100
-            if bucket in SPLIT_BUCKETS[split] and sample.fingerprint not in seen:
+            if bucket not in SPLIT_BUCKETS[split]:
+                rejected[sample.family, "other_split"] += 1
+            elif sample.fingerprint in seen:
+                rejected[sample.family, "duplicate"] += 1
+            else:
                 seen.add(sample.fingerprint)
                 yield with_image(sample) if draw and sample.picture is not None else sample
                 break
@@ -58,7 +83,7 @@ def with_image(sample: Sample) -> Sample:
     return replace(sample, image=draw_picture(sample.picture))
 
 
-def _sample(rng: Random, families: list[Family], picture: bool) -> Sample:
+def _sample(rng: Random, families: Sequence[Family], picture: bool) -> Sample:
     weights = [family.illustrated if picture else family.weight for family in families]
     family = rng.choices(families, weights)[0]
     built = family.build(rng, picture)

@@ -24,7 +24,7 @@ from transformers import PreTrainedTokenizerFast
 from stages.synthetic import Sample, samples
 from stages.synthetic.circuits import Circuit, Op, code_lines, qasm_lines
 from stages.synthetic.drawing import draw
-from stages.synthetic.sample import Picture
+from stages.synthetic.sample import Drawing, Picture
 from stages.synthetic.wording import describe
 from stages.tiny.forward import IMAGE_SIZE, IMAGE_TOKENS
 
@@ -44,7 +44,7 @@ class Document:
     part: str
     prompt: str
     answer: str
-    picture: Picture | None = None
+    picture: Drawing | None = None
 
 
 def documents(seed: int, count: int) -> Iterator[Document]:
@@ -53,7 +53,9 @@ def documents(seed: int, count: int) -> Iterator[Document]:
     Of each sample one in a form of its own; of its circuit also drills: the circuit described or
     pictured, then its gates and nothing else. Four for a picture, which takes longest to learn.
     """
-    for index, sample in zip(range(count), samples("train", seed, draw=False), strict=False):
+    for index, sample in zip(
+        range(count), samples("train", seed, draw=False, core=count), strict=False
+    ):
         rng = Random(f"{seed}/{index}")
         yield _document(sample, rng)
         if sample.qasm is not None:
@@ -91,7 +93,7 @@ def _drill(sample: Sample, rng: Random) -> Document:
     answer = "".join(f"{line}\n" for line in qasm_lines(circuit))
     if rng.random() < 0.5:
         answer = "".join(f"    {line}\n" for line in code_lines(circuit))
-    if sample.picture is not None and sample.picture.circuit is not None:
+    if isinstance(sample.picture, Picture) and sample.picture.circuit is not None:
         return Document("figure_drill", PICTURE, answer, sample.picture)
     return Document("drill", describe(circuit, rng) + "\n", answer)
 
@@ -118,11 +120,11 @@ def pixels(png: bytes) -> np.ndarray:
     return np.asarray(Resize(IMAGE_SIZE)(prepared))
 
 
-def _draw(picture: Picture) -> np.ndarray:
+def _draw(picture: Drawing) -> np.ndarray:
     return pixels(draw(picture))
 
 
-def write_pictures(path: Path, pictures: list[Picture], workers: int) -> None:
+def write_pictures(path: Path, pictures: list[Drawing], workers: int) -> None:
     """Draw `pictures` into a .npy of uint8 (pictures, height, width, 3)."""
     partial = path.with_name(f".{path.name}")
     shape = (len(pictures), *IMAGE_SIZE, 3)
@@ -147,7 +149,7 @@ def write_corpus(
     texts: Iterable[Document],
     tokenizer: PreTrainedTokenizerFast,
     max_pictures: int,
-) -> list[Picture]:
+) -> list[Drawing]:
     """Write corpus.npz and return its distinct pictures in order.
 
     The file holds `ids`, `offsets` and `answers` (where a document and its answer start), `parts`
@@ -157,7 +159,7 @@ def write_corpus(
     ids: list[int] = []
     offsets, answers, parts, images = [0], [], [], []
     names: dict[str, int] = {}
-    known: dict[Picture, int] = {}
+    known: dict[Drawing, int] = {}
     for document in texts:
         image = -1
         if document.picture is not None:

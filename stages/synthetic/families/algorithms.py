@@ -1,5 +1,6 @@
 """Families about algorithms and the circuits and states they are made of."""
 
+from collections.abc import Sequence
 from random import Random
 
 from stages.synthetic.families.subjects import (
@@ -33,7 +34,7 @@ def ghz(rng: Random, _: bool) -> Task:
     )
 
 
-def bell(rng: Random, _: bool) -> Task:
+def bell(rng: Random, _: bool, qubits: int = 3) -> Task:
     name, extra = rng.choice(
         (
             ("phi+", []),
@@ -42,7 +43,7 @@ def bell(rng: Random, _: bool) -> Task:
             ("psi-", ["qc.x(0)", "qc.z(0)"]),
         )
     )
-    a, b = rng.sample(range(3), 2)
+    a, b = rng.sample(range(qubits), 2)
     n = max(a, b, 1) + 1
     extra = [line.replace("(0)", f"({a})") for line in extra]
     lines = [f"qc = QuantumCircuit({n})", f"qc.h({a})", f"qc.cx({a}, {b})", *extra]
@@ -55,8 +56,8 @@ def bell(rng: Random, _: bool) -> Task:
     )
 
 
-def bernstein_vazirani(rng: Random, _: bool) -> Task:
-    s = bits(rng, 2, 5)
+def bernstein_vazirani(rng: Random, _: bool, max_bits: int = 5) -> Task:
+    s = bits(rng, 2, max_bits)
     n = len(s)
     body = [f"qc = QuantumCircuit({n + 1})"]
     body += [f"qc.cx({i}, {n})" for i, bit in enumerate(reversed(s)) if bit == "1"]
@@ -144,11 +145,11 @@ def ising(rng: Random, _: bool) -> Task:
     )
 
 
-def trotter(rng: Random, _: bool) -> Task:
-    p, t = (
-        "".join(rng.choice("XYZ") for _ in range(rng.randint(1, 2))),
-        rng.choice((0.1, 0.2, 0.5, 1.0)),
-    )
+def trotter(
+    rng: Random, _: bool, max_qubits: int = 2, times: Sequence[float] = (0.1, 0.2, 0.5, 1.0)
+) -> Task:
+    p = "".join(rng.choice("XYZ") for _ in range(rng.randint(1, max_qubits)))
+    t = rng.choice(times)
     n = len(p)
     return Task(
         f"Evolve {n} qubit{'s' * (n > 1)} under {p} for time {t}.",

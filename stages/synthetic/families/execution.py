@@ -1,5 +1,6 @@
 """Families about running circuits and reading what comes back."""
 
+from collections.abc import Sequence
 from random import Random
 
 from stages.synthetic.families.subjects import (
@@ -58,8 +59,8 @@ estimator_z = about_circuit(
 )
 
 
-def shots(rng: Random, _: bool) -> Task:
-    n, k = rng.choice((100, 200, 500, 1000, 2000)), rng.randint(1, 3)
+def shots(rng: Random, _: bool, numbers: Sequence[int] = (100, 200, 500, 1000, 2000)) -> Task:
+    n, k = rng.choice(numbers), rng.randint(1, 3)
     return Task(
         f"Run a {k}-qubit uniform superposition on AerSimulator with {n} shots and return the counts.",
         [
@@ -75,8 +76,8 @@ def shots(rng: Random, _: bool) -> Task:
     )
 
 
-def most_frequent(rng: Random, _: bool) -> Task:
-    counts = histogram_counts(rng)
+def most_frequent(rng: Random, _: bool, wide: bool = False) -> Task:
+    counts = histogram_counts(rng, wide=wide)
     most = rng.random() < 0.7
     best = (max if most else min)(counts, key=lambda item: item[1])[0]
     word = "most" if most else "least"

@@ -1,5 +1,6 @@
 """Families about gates by themselves: rotations, controls, layers, parameters."""
 
+from collections.abc import Sequence
 from random import Random
 
 from stages.synthetic.circuits import ANGLES
@@ -18,8 +19,8 @@ def superposition(rng: Random, _: bool) -> Task:
     )
 
 
-def rotation(rng: Random, _: bool) -> Task:
-    axis, angle, q, n = rng.choice("xyz"), rng.choice(ANGLES), rng.randrange(3), 3
+def rotation(rng: Random, _: bool, n: int = 3, angles: Sequence[str] = ANGLES) -> Task:
+    axis, angle, q = rng.choice("xyz"), rng.choice(angles), rng.randrange(n)
     return Task(
         f"Rotate qubit {q} of {n} around {axis} by {angle.replace(' ', '')}.",
         [f"qc = QuantumCircuit({n})", f"qc.r{axis}({angle}, {q})", "return qc"],

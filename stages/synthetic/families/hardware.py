@@ -6,8 +6,8 @@ from stages.synthetic.families.subjects import names
 from stages.synthetic.sample import Task
 
 
-def coupling(rng: Random, _: bool) -> Task:
-    kind, n = rng.choice(("line", "ring", "full")), rng.randint(3, 9)
+def coupling(rng: Random, _: bool, max_qubits: int = 9) -> Task:
+    kind, n = rng.choice(("line", "ring", "full")), rng.randint(3, max_qubits)
     edges = {"line": n - 1, "ring": n, "full": n * (n - 1) // 2}[kind]
     return Task(
         f"Return a coupling map of {n} qubits in a {'fully connected graph' if kind == 'full' else kind}.",
@@ -22,8 +22,8 @@ def coupling(rng: Random, _: bool) -> Task:
     )
 
 
-def distance(rng: Random, _: bool) -> Task:
-    n = rng.randint(4, 9)
+def distance(rng: Random, _: bool, max_qubits: int = 9) -> Task:
+    n = rng.randint(4, max_qubits)
     a, b = sorted(rng.sample(range(n), 2))
     return Task(
         f"Return the distance of qubits {a} and {b} on a line of {n} qubits.",
@@ -35,8 +35,8 @@ def distance(rng: Random, _: bool) -> Task:
     )
 
 
-def backend(rng: Random, _: bool) -> Task:
-    n = rng.randint(2, 12)
+def backend(rng: Random, _: bool, max_qubits: int = 12) -> Task:
+    n = rng.randint(2, max_qubits)
     gates = rng.choice((("cx", "rz", "sx", "x"), ("cz", "rz", "sx", "x"), ("cx", "h", "rz")))
     listed = ", ".join(f'"{g}"' for g in gates)
     return Task(

@@ -1,13 +1,16 @@
 """Families about noise and its mitigation."""
 
+from collections.abc import Sequence
 from random import Random
 
 from stages.synthetic.families.subjects import QC, names
 from stages.synthetic.sample import Task
 
 
-def noise_model(rng: Random, _: bool) -> Task:
-    p, gate = rng.choice((0.01, 0.02, 0.05, 0.1)), rng.choice(("x", "h", "sx", "cx", "cz"))
+def noise_model(
+    rng: Random, _: bool, probabilities: Sequence[float] = (0.01, 0.02, 0.05, 0.1)
+) -> Task:
+    p, gate = rng.choice(probabilities), rng.choice(("x", "h", "sx", "cx", "cz"))
     k = 2 if gate in ("cx", "cz") else 1
     return Task(
         f"Return a noise model with depolarizing error {p} on every {gate} gate.",
@@ -27,8 +30,13 @@ def noise_model(rng: Random, _: bool) -> Task:
     )
 
 
-def readout(rng: Random, _: bool) -> Task:
-    a, b = rng.choice((0.01, 0.02, 0.05)), rng.choice((0.03, 0.1, 0.04))
+def readout(
+    rng: Random,
+    _: bool,
+    false_ones: Sequence[float] = (0.01, 0.02, 0.05),
+    false_zeros: Sequence[float] = (0.03, 0.1, 0.04),
+) -> Task:
+    a, b = rng.choice(false_ones), rng.choice(false_zeros)
     return Task(
         f"Return a readout error with P(1|0) = {a} and P(0|1) = {b}.",
         [f"return ReadoutError([[{1 - a:g}, {a}], [{b}, {1 - b:g}]])"],
@@ -42,8 +50,8 @@ def readout(rng: Random, _: bool) -> Task:
     )
 
 
-def channel(rng: Random, _: bool) -> Task:
-    kind, p = rng.choice(("amplitude", "phase")), rng.choice((0.1, 0.2, 0.25, 0.3, 0.5))
+def channel(rng: Random, _: bool, parameters: Sequence[float] = (0.1, 0.2, 0.25, 0.3, 0.5)) -> Task:
+    kind, p = rng.choice(("amplitude", "phase")), rng.choice(parameters)
     return Task(
         f"Return the {kind} damping error with parameter {p}.",
         [f"return {kind}_damping_error({p})"],
@@ -86,8 +94,10 @@ def fold(rng: Random, _: bool) -> Task:
     )
 
 
-def delay(rng: Random, _: bool) -> Task:
-    n, t = rng.randint(1, 3), rng.choice((50, 100, 200, 400))
+def delay(
+    rng: Random, _: bool, max_qubits: int = 3, times: Sequence[int] = (50, 100, 200, 400)
+) -> Task:
+    n, t = rng.randint(1, max_qubits), rng.choice(times)
     q = rng.randrange(n)
     return Task(
         f"Build a {n}-qubit circuit with a delay of {t} dt on qubit {q}.",

@@ -1,22 +1,22 @@
 """Questions answered in a sentence: about a circuit, a picture, or a concept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from stages.synthetic.circuits import Circuit, depth
 from stages.synthetic.families.facts import FRAMES
-from stages.synthetic.families.subjects import histogram_counts, subject
+from stages.synthetic.families.subjects import LARGE, SMALL, Size, histogram_counts, subject
 from stages.synthetic.sample import Picture, Question
 from stages.synthetic.wording import op_phrase
 
 Builder = Callable[[Random, bool], Question]
 
 
-def about(asks: tuple[str, ...], answer: Callable[[Circuit], str]) -> Builder:
-    """A family's builder: `{}` in an ask stands for the circuit."""
+def about(asks: tuple[str, ...], answer: Callable[[Circuit], str]) -> Callable[..., Question]:
+    """A family's builder: `{}` in an ask stands for the circuit, of the builder's `size`."""
 
-    def build(rng: Random, picture: bool) -> Question:
-        given = subject(rng, picture)
+    def build(rng: Random, picture: bool, size: Size = SMALL) -> Question:
+        given = subject(rng, picture, size=size)
         return Question(
             rng.choice(asks).format(given.phrase) + "?",
             answer(given.circuit),
@@ -90,8 +90,8 @@ BLOCH = {
 }
 
 
-def bloch(rng: Random, _: bool) -> Question:
-    label = "".join(rng.choice("01+-rl") for _ in range(rng.choice((1, 1, 2))))
+def bloch(rng: Random, _: bool, sizes: Sequence[int] = (1, 1, 2)) -> Question:
+    label = "".join(rng.choice("01+-rl") for _ in range(rng.choice(sizes)))
     q = rng.randrange(len(label))
     return Question(
         f"Where does the Bloch vector of qubit {q} point in the picture?",
@@ -102,11 +102,49 @@ def bloch(rng: Random, _: bool) -> Question:
     )
 
 
-def choose(facts: tuple[tuple[str, str], ...]) -> Builder:
+def choose(facts: Sequence[tuple[str, str]], frames: Sequence[str] = FRAMES) -> Builder:
     """A family's builder: one of the facts, asked for in one of the frames."""
 
     def build(rng: Random, _: bool) -> Question:
         concept, fact = rng.choice(facts)
-        return Question(rng.choice(FRAMES).format(concept), fact)
+        return Question(rng.choice(frames).format(concept), fact)
 
     return build
+
+
+def ask_commute(rng: Random, _: bool) -> Question:
+    n = rng.randint(2, 5)
+    a, b = ("".join(rng.choice("IXYZ") for _ in range(n)) for _ in range(2))
+    differ = sum(p != q and "I" not in (p, q) for p, q in zip(a, b, strict=True))
+    places = f"{differ} place{'s' * (differ != 1)}"
+    return Question(
+        f"Do the Paulis {a} and {b} commute?",
+        f"{'No' if differ % 2 else 'Yes'}, they anticommute in {places}.",
+    )
+
+
+def ask_probability(rng: Random, _: bool) -> Question:
+    label = "".join(rng.choice("01+-rl") for _ in range(rng.randint(1, 4)))
+    outcome = "".join(bit if bit in "01" else rng.choice("01") for bit in label)
+    if rng.random() < 0.2:
+        outcome = "".join(rng.choice("01") for _ in label)
+    superposed = sum(letter not in "01" for letter in label)
+    fits = all(letter in (bit, *"+-rl") for letter, bit in zip(label, outcome, strict=True))
+    answer = f"1/{2**superposed}" if superposed else "1"
+    return Question(
+        f"How likely is the outcome {outcome} when the state '{label}' is measured?",
+        f"Its probability is {answer if fits else 0}.",
+    )
+
+
+def gates_on_wire(rng: Random, picture: bool) -> Question:
+    given = subject(rng, picture, size=LARGE)
+    wire = rng.randrange(given.circuit.num_qubits)
+    number = sum(wire in op.qubits for op in given.circuit.ops)
+    return Question(
+        f"How many gates act on qubit {wire} of {given.phrase}?",
+        f"{number} gate{'s' * (number != 1)} act{'s' * (number == 1)} on qubit {wire}.",
+        given.circuit,
+        given.picture,
+        given.needs_image,
+    )

@@ -88,8 +88,8 @@ expectation_z = about_circuit(
 )
 
 
-def basis_state(rng: Random, _: bool) -> Task:
-    text = bits(rng)
+def basis_state(rng: Random, _: bool, max_bits: int = 4) -> Task:
+    text = bits(rng, high=max_bits)
     body = [f"qc = QuantumCircuit({len(text)})"] + [
         f"qc.x({i})" for i, bit in enumerate(reversed(text)) if bit == "1"
     ]

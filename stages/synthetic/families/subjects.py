@@ -39,18 +39,58 @@ class Subject:
     needs_image: bool
 
 
-def subject(rng: Random, picture: bool, min_qubits: int = 1) -> Subject:
+@dataclass(frozen=True)
+class Size:
+    """Bounds of a random circuit; pictures have `max_shown` gates at most."""
+
+    max_qubits: int = 3
+    max_ops: int = 4
+    max_shown: int = 4
+
+
+SMALL, LARGE = Size(), Size(max_qubits=4, max_ops=6, max_shown=5)
+
+
+def subject(rng: Random, picture: bool, min_qubits: int = 1, size: Size = SMALL) -> Subject:
     """A random circuit; one picture in seven repeats what the text says."""
+    shape = {"min_qubits": min_qubits, "max_qubits": size.max_qubits}
     if not picture:
-        circuit = random_circuit(rng, min_qubits=min_qubits)
+        circuit = random_circuit(rng, **shape, max_ops=size.max_ops)
         return Subject(circuit, describe(circuit, rng), None, False)
-    circuit = random_circuit(rng, min_qubits=min_qubits, rotations=0.0)
+    circuit = random_circuit(rng, **shape, max_ops=size.max_shown, rotations=0.0)
     told = rng.random() < 1 / 7
     phrase = describe(circuit, rng) if told else shown(rng)
     return Subject(circuit, phrase, Picture(circuit=circuit), not told)
 
 
 Body = Callable[[Circuit], Sequence[str]]
+Builder = Callable[[Random, bool], Task]
+
+
+def circuit_task(
+    given: Subject,
+    ask: str,
+    body: Sequence[str],
+    check: Sequence[str],
+    task_names: tuple[str, ...],
+    returns: str = "QuantumCircuit",
+    imports: dict[str, str] | None = None,
+    check_imports: dict[str, str] | None = None,
+) -> Task:
+    """A task about `given`: `body` goes on from its circuit `qc`, `check` from `expected`."""
+    circuit = given.circuit
+    return Task(
+        ask=ask.format(given.phrase) + ".",
+        body=(*code_lines(circuit), *body),
+        check=(*expected(circuit), *check),
+        names=task_names,
+        returns=returns,
+        imports=QC | (imports or {}) | ({"math": "pi"} if circuit.has_angles else {}),
+        check_imports=QC | (check_imports or {}),
+        circuit=circuit,
+        picture=given.picture,
+        needs_image=given.needs_image,
+    )
 
 
 def about_circuit(
@@ -62,24 +102,14 @@ def about_circuit(
     imports: dict[str, str] | None = None,
     check_imports: dict[str, str] | None = None,
     min_qubits: int = 1,
-) -> Callable[[Random, bool], Task]:
-    """A family's builder: `{}` in an ask stands for the circuit."""
+) -> Callable[..., Task]:
+    """A family's builder: `{}` in an ask stands for the circuit, of the builder's `size`."""
 
-    def build(rng: Random, picture: bool) -> Task:
-        given = subject(rng, picture, min_qubits)
-        circuit = given.circuit
-        return Task(
-            ask=rng.choice(asks).format(given.phrase) + ".",
-            body=(*code_lines(circuit), *body(circuit)),
-            check=(*expected(circuit), *check(circuit)),
-            names=task_names,
-            returns=returns,
-            imports=QC | (imports or {}) | ({"math": "pi"} if circuit.has_angles else {}),
-            check_imports=QC | (check_imports or {}),
-            circuit=circuit,
-            picture=given.picture,
-            needs_image=given.needs_image,
-        )
+    def build(rng: Random, picture: bool, size: Size = SMALL) -> Task:
+        given = subject(rng, picture, min_qubits, size)
+        ask, circuit = rng.choice(asks), given.circuit
+        lines, test = body(circuit), check(circuit)
+        return circuit_task(given, ask, lines, test, task_names, returns, imports, check_imports)
 
     return build
 
@@ -93,10 +123,16 @@ def bits(rng: Random, low: int = 2, high: int = 4) -> str:
             return text
 
 
-def histogram_counts(rng: Random) -> tuple[tuple[str, int], ...]:
-    """(bitstring, shots) of two to four outcomes of one or two qubits; all shots differ."""
-    n = rng.choice((1, 2, 2))
+def histogram_counts(rng: Random, wide: bool = False) -> tuple[tuple[str, int], ...]:
+    """(bitstring, shots) of two to four outcomes of one or two qubits; all shots differ.
+
+    `wide`: two to six outcomes of one to three qubits.
+    """
+    n = rng.choice((1, 2, 3, 3) if wide else (1, 2, 2))
     outcomes = [format(i, f"0{n}b") for i in range(2**n)]
+    if wide:
+        keep = sorted(rng.sample(outcomes, rng.randint(2, min(6, len(outcomes)))))
+        return tuple(zip(keep, rng.sample(range(40, 800, 8), len(keep)), strict=True))
     keep = sorted(rng.sample(outcomes, rng.randint(2, len(outcomes))))
     shares = rng.sample(range(60, 460, 40), len(keep))
     return tuple(zip(keep, shares, strict=True))
