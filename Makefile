@@ -50,6 +50,10 @@ remote: .venv/.ready  ## Make an S3 bucket the default remote: make remote URL=s
 	dvc remote add --quiet --force --default s3 "$(URL)"
 	dvc remote modify s3 verify true
 
+# A plain `dvc pull` also asks for the merged model, which is never pushed, and fails.
+pull: .venv/.ready  ## Fetch every shared result from the default remote
+	dvc pull $$(dvc stage list --name-only | grep -vx merge)
+
 gpu: .venv/.ready  ## Add what a CUDA machine needs: flash-attn, vLLM, liger-kernel, DeepSpeed
 	.venv/bin/uv pip install --python .venv/bin/python --no-build-isolation-package flash-attn \
 	    -r pyproject.toml --extra gpu
@@ -58,4 +62,4 @@ lock:  ## Resolve pyproject.toml into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links -o requirements.lock
 
-.PHONY: help env demo test lint fresh remote gpu lock
+.PHONY: help env demo test lint fresh remote pull gpu lock
