@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from json import JSONDecodeError
 from time import time
 from typing import Any
@@ -21,6 +22,7 @@ from PIL import Image
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 from tqdm import tqdm
 
+from stages.generation.concurrent import answer_concurrently
 from stages.generation.prompts import Answer, Engine, Prompt, Record, seed_of
 from stages.params import Params
 from stages.runtime import StageError
@@ -112,8 +114,6 @@ async def _answer_all(
 ) -> None:
     endpoint = params.generation.endpoint
     system = None if own_template else params.system
-    todo = iter(batches)
-    failures: list[StageError] = []
     async with AsyncOpenAI(
         base_url=endpoint.base_url,
         api_key=os.environ.get(endpoint.api_key_env) or "none",  # local servers want none
@@ -121,21 +121,8 @@ async def _answer_all(
         max_retries=0,
     ) as client:
         server = _Server(client, model, _Gate(endpoint.requests_per_minute))
-
-        async def work() -> None:
-            for (prompt,) in todo:
-                try:
-                    answers, tokens = await _answer(server, params, system, prompt)
-                except StageError as error:
-                    failures.append(error)
-                else:
-                    record([prompt], [answers], tokens)
-                if failures:
-                    return
-
-        await asyncio.gather(*(work() for _ in range(endpoint.concurrency)))
-    if failures:
-        raise failures[0]
+        answer = partial(_answer, server, params, system)
+        await answer_concurrently(batches, endpoint.concurrency, answer, record)
 
 
 async def _answer(
@@ -176,8 +163,9 @@ def _request(params: Params, model: str, system: str | None, prompt: Prompt) -> 
         "seed": seed_of(generation.seed, prompt),
     }
     if generation.endpoint.extensions:
-        # Stated, or vLLM takes both from the model's generation_config.json.
-        extensions = {"top_k": -1, "repetition_penalty": generation.repetition_penalty}
+        # Stated, or vLLM takes them from the model's generation_config.json.
+        extensions = {"top_k": -1, "min_p": 0.0}
+        extensions["repetition_penalty"] = generation.repetition_penalty
         return request | {"max_tokens": generation.max_new_tokens, "extra_body": extensions}
     return request | {"max_completion_tokens": generation.max_new_tokens}
 

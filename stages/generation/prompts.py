@@ -13,8 +13,6 @@ from stages.params import Params
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_VLLM_BATCH = 512  # prompts between two writes of the partial file; vLLM schedules within
-
 
 @dataclass(frozen=True)
 class Prompt:
@@ -61,10 +59,10 @@ def prompts_of(tasks: Iterable[Task], *, blank_images: bool) -> list[Prompt]:
 def batches(prompts: Iterable[Prompt], params: Params) -> list[list[Prompt]]:
     """Prompts of similar length and modality together, in an order that only they determine.
 
-    A batch is what is generated again if a run is killed in it: one prompt for an endpoint.
+    A batch is what is generated again if a run is killed in it: one prompt where the backend
+    schedules its own.
     """
-    sizes = {"vllm": _VLLM_BATCH, "transformers": params.generation.batch_size, "openai": 1}
-    size = sizes[params.generation.backend]
+    size = params.generation.batch_size if params.generation.backend == "transformers" else 1
     ordered = sorted(prompts, key=lambda p: (p.task.multimodal, len(p.task.question), p.key))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 

@@ -39,7 +39,7 @@ class EndpointParams(_Section):
     """Section `generation.endpoint`: the server that the backend `openai` asks.
 
     `api_key_env` names the environment variable that holds the key: no file ever does. `timeout`:
-    seconds a request may take. `requests_per_minute` 0 is no limit. `extensions`: top_k and
+    seconds a request may take. `requests_per_minute` 0 is no limit. `extensions`: top_k, min_p and
     repetition_penalty are sent, which vLLM and its like take and OpenAI's own service refuses.
     """
 

@@ -83,6 +83,7 @@ def test_a_request_states_everything_that_determines_the_answer(full: Params) ->
         "temperature": 0.0,
         "top_p": 1.0,
         "top_k": -1,
+        "min_p": 0.0,
         "repetition_penalty": 1.0,
         "max_tokens": 99,
         "n": 1,

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -47,6 +48,14 @@ def test_batches_hold_every_prompt_once_whatever_the_order(
     shuffled = list(prompts)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     assert batches(shuffled, params) == planned
+
+
+@pytest.mark.parametrize("backend", ["vllm", "openai"])
+def test_where_the_backend_schedules_a_kill_costs_single_prompts(
+    full: Params, backend: str
+) -> None:
+    params = changed(full, generation=full.generation.model_dump() | {"backend": backend})
+    assert {len(batch) for batch in batches([prompt(str(i)) for i in range(9)], params)} == {1}
 
 
 def test_prompts_with_and_without_images_are_not_interleaved(full: Params) -> None:

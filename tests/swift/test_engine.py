@@ -1,16 +1,19 @@
 """The engines of this process, on the tiny model, and what they share with an endpoint."""
 
+import ast
 import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from stages.generation import Answer, Prompt, batches
+from stages.generation import Answer, Prompt, batches, seed_of
 from stages.generation.endpoint import data_url
 from stages.params import Params, load_params
+from stages.runtime import StageError
 from stages.swift.engine import load_engine
 from stages.swift.inference import build_template, load_plugins
 from stages.swift.model import locate_model
@@ -64,6 +67,79 @@ def test_a_models_own_template_brings_its_own_system_prompt(tiny: Params) -> Non
     user = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     assert texts[0] == f"<|im_start|>system\nQiskit only.<|im_end|>\n{user}"
     assert texts[1] == f"<|im_start|>system\n{tiny.system}<|im_end|>\n{user}"
+
+
+def vllm_parameters() -> set[str]:
+    """What ms-swift's VllmEngine takes, read from its source: importing it needs vLLM."""
+    import swift.infer_engine  # noqa: PLC0415 - seconds to import
+
+    source = Path(swift.infer_engine.__path__[0], "vllm_engine.py").read_text()
+    (engine,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == "VllmEngine"
+    )
+    functions = {
+        f.name: f for f in engine.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [a.arg for a in functions["infer_async"].args.args[1:]] == [
+        *("infer_request", "request_config"),
+    ]
+    return {a.arg for a in functions["__init__"].args.kwonlyargs}
+
+
+def test_vllm_answers_each_prompt_by_its_own_seed_and_names_one_it_refuses(
+    tiny: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_plugins(tiny)
+    import swift.infer_engine  # noqa: PLC0415 - seconds to import
+    from swift.infer_engine.protocol import (  # noqa: PLC0415
+        ChatCompletionResponse,
+        ChatCompletionResponseChoice,
+        ChatMessage,
+        UsageInfo,
+    )
+
+    class Engine:
+        """Takes the place of the engine: vLLM needs a GPU."""
+
+        def __init__(self, model: str, **settings: Any) -> None:
+            assert model == tiny.model
+            assert set(settings) <= vllm_parameters()
+            assert settings["use_async_engine"]
+
+        async def infer_async(self, request: Any, config: Any) -> ChatCompletionResponse:
+            question = request.messages[0]["content"]
+            if "refused" in question:
+                raise ValueError("too long")
+            assert (config.top_k, config.min_p, config.repetition_penalty) == (-1, 0.0, 1.0)
+            choices = [
+                ChatCompletionResponseChoice(
+                    index=i,
+                    message=ChatMessage("assistant", f"{question} {config.seed + i}"),
+                    finish_reason="length" if i else "stop",
+                    logprobs=None,
+                )
+                for i in reversed(range(config.n))
+            ]
+            return ChatCompletionResponse("m", choices, UsageInfo(1, 5, 6))
+
+    monkeypatch.setitem(vars(swift.infer_engine), "VllmEngine", Engine)
+    params = changed(tiny, generation=tiny.generation.model_dump() | SAMPLED | {"backend": "vllm"})
+    engine = load_engine(params, locate_model(params.model, params.model_revision))
+    asked = [prompt(name, name) for name in ("a", "b", "refused")]
+    found: dict[str, list[Answer]] = {}
+
+    def record(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]], tokens: int) -> None:
+        assert tokens == 5
+        found[batch[0].task.question] = list(answers[0])
+
+    with pytest.raises(StageError, match=r"dataset/refused \(standard\): too long"):
+        engine([[p] for p in asked], record)
+    seeds = {p.task.question: seed_of(params.generation.seed, p) for p in asked}
+    assert found == {
+        name: [Answer(f"{name} {seeds[name] + i}", i > 0) for i in range(3)] for name in ("a", "b")
+    }
 
 
 def test_samples_are_seeded_by_batch_whatever_ran_before(tiny: Params) -> None:
