@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,11 @@ def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     write([])
     with pytest.raises(StageError, match="no task_id starts with a benchmark's name"):
         run(monkeypatch)
+
+
+def test_what_scoring_needs_is_locked_and_small() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    group = project["dependency-groups"]["score"]
+    lock = (REPOSITORY / "requirements.lock").read_text()
+    assert [name for name in group if f"\n{name}==" not in f"\n{lock}"] == []
+    assert not {"torch", "ms-swift", "vllm", "dvc"} & set(group)
