@@ -97,7 +97,7 @@ class Encoder:
             return ("iterator", number, self._items(value))
         if isinstance(value, _VIEWS):
             return ("list", number, self._items(value))
-        if trusted.is_trusted(cls) or _reduces_itself(cls):
+        if trusted.is_trusted(cls):
             return self._object(value, number)
         return self._foreign(value, number)
 
@@ -180,16 +180,6 @@ class Encoder:
             raise Unencodable(type(value).__name__)
         attributes = {str(key): item for key, item in vars(value).items() if not callable(item)}
         return ("namespace", number, self._pairs(attributes))
-
-
-def _reduces_itself(cls: type) -> bool:
-    """Objects whose own class is made on the fly but which name a trusted one when taken apart."""
-    return str(cls.__module__).startswith("qiskit.") or cls.__module__ in {
-        "functools",
-        "numpy.ma",
-        "numpy",
-        "enum",
-    }
 
 
 def _maker(
