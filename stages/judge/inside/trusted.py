@@ -123,11 +123,12 @@ def check_attributes(instance: object) -> None:
     for key, value in getattr(instance, "__dict__", {}).items():
         if not callable(value):
             continue
-        # Code beside them gives artists private callables; no test calls those of a value.
-        if key not in _stored(cls) and not (is_artist(cls) and key.startswith("_")):
+        inherited = _inherited(cls, key)
+        # Code beside them gives artists private callables and methods of other artists.
+        borrowed = is_artist(cls) and (key.startswith("_") or inherited is not None)
+        if key not in _stored(cls) and not borrowed:
             raise Refused(f"{cls.__qualname__}.{key} holds something callable")
-        # Matplotlib's transforms take their methods from one another.
-        if _is_behaviour(_inherited(cls, key)) and not is_artist(cls):
+        if _is_behaviour(inherited) and not borrowed:
             raise Refused(f"{cls.__qualname__}.{key} in the place of the class's own")
 
 
