@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -96,9 +96,7 @@ def _complete(
         journal.open("a", encoding="utf-8") as file,
         tqdm(total=len(programs), initial=len(known), desc=label, unit="program") as bar,
     ):
-        for key, verdict in zip(
-            missing, _judge(list(missing.values()), params, label), strict=True
-        ):
+        for key, verdict in _judge(missing, params, label):
             known[key] = verdict
             row = {"key": key} | {k: v for k, v in asdict(verdict).items() if k != "task_id"}
             file.write(json.dumps(row) + "\n")
@@ -107,18 +105,27 @@ def _complete(
     return known
 
 
-def _judge(programs: list[Program], params: EvaluationParams, label: str) -> Iterator[Verdict]:
+def _judge(
+    programs: dict[str, Program], params: EvaluationParams, label: str
+) -> Iterator[tuple[str, Verdict]]:
+    """(key, verdict) of every program, in the order in which they end."""
     if not programs:
         return
-    workers = len(os.sched_getaffinity(0))
-    verdicts = judge(programs, workers=workers, timeout=params.timeout, memory_mb=params.memory_mb)
+    verdicts = judge(
+        (replace(program, task_id=key) for key, program in programs.items()),
+        workers=len(os.sched_getaffinity(0)),
+        timeout=params.timeout,
+        memory_mb=params.memory_mb,
+        ordered=False,
+    )
     try:
-        for verdict in verdicts:
+        for keyed in verdicts:
+            verdict = replace(keyed, task_id=programs[keyed.task_id].task_id)
             if verdict.outcome == "judge_error":
                 raise StageError(
                     f"{label}: the judge failed on {verdict.task_id} ({verdict.detail}); this is "
                     "not the model's failure: run the stage again, or mend the task's test"
                 )
-            yield verdict
+            yield keyed.task_id, verdict
     except JudgeUnavailable as error:
         raise StageError(str(error)) from None

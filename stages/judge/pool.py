@@ -142,9 +142,15 @@ atexit.register(_POOL.close)
 
 
 def judge(
-    programs: Iterable[Program], *, workers: int, timeout: float, memory_mb: int
+    programs: Iterable[Program],
+    *,
+    workers: int,
+    timeout: float,
+    memory_mb: int,
+    ordered: bool = True,
 ) -> Iterator[Verdict]:
-    """Run each program against its test in the sandbox; yield verdicts in the order of `programs`.
+    """Run each program against its test in the sandbox; yield verdicts in the order of `programs`,
+    or with `ordered` false each as soon as it is there.
 
     At most `workers` programs run at once, each for at most its own `timeout` or else this one
     (wall seconds) with `memory_mb` MiB beyond what the preloaded packages take. `programs` is read
@@ -156,17 +162,23 @@ def judge(
     """
     if workers < 1 or timeout <= 0 or memory_mb < 1:
         raise ValueError(f"limits must be positive: {workers=} {timeout=} {memory_mb=}")
-    return _Stream(iter(programs), workers, timeout, memory_mb).verdicts()
+    return _Stream(iter(programs), workers, timeout, memory_mb, ordered).verdicts()
 
 
 class _Stream:
-    """One call of `judge`: programs numbered as they are read, verdicts released in that order."""
+    """One call of `judge`: programs numbered as they are read, verdicts released by number."""
 
     def __init__(
-        self, programs: Iterator[Program], workers: int, timeout: float, memory_mb: int
+        self,
+        programs: Iterator[Program],
+        workers: int,
+        timeout: float,
+        memory_mb: int,
+        ordered: bool,
     ) -> None:
         self.programs, self.workers = programs, workers
         self.timeout, self.memory_mb = timeout, memory_mb
+        self.ordered = ordered
         self.running: dict[int, Program] = {}
         self.suspects: dict[int, Program] = {}  # their server died; run again one at a time
         self.done: dict[int, Verdict] = {}
@@ -177,8 +189,8 @@ class _Stream:
         self.server = _POOL.take()
         try:
             while True:
-                while self.yielded in self.done:
-                    verdict = self.done.pop(self.yielded)
+                while (number := self.releasable()) is not None:
+                    verdict = self.done.pop(number)
                     self.yielded += 1
                     yield verdict
                 try:
@@ -194,6 +206,12 @@ class _Stream:
                 self.server.stop()
             else:
                 _POOL.give(self.server)
+
+    def releasable(self) -> int | None:
+        """Number of a verdict that may be yielded now, None if there is none."""
+        if self.ordered:
+            return self.yielded if self.yielded in self.done else None
+        return next(iter(self.done), None)
 
     def fill(self) -> None:
         """Start as many programs as there are free workers; a suspect runs alone."""

@@ -112,6 +112,14 @@ def test_order_and_outcomes_do_not_depend_on_workers() -> None:
     assert [task for task, _, _ in runs[0]] == [program.task_id for program in programs]
 
 
+def test_verdicts_need_not_wait_for_a_slow_program_before_them() -> None:
+    sleepy = "import time\ntime.sleep(1.5)\n" + RIGHT
+    programs = [Program("slow", sleepy, CHECK, "f")]
+    programs += [Program(str(i), RIGHT, CHECK, "f") for i in range(3)]
+    verdicts = judge(programs, workers=2, timeout=20, memory_mb=1024, ordered=False)
+    assert [verdict.task_id for verdict in verdicts] == ["0", "1", "2", "slow"]
+
+
 def test_hashes_and_seeds_repeat() -> None:
     code = """
 import random, numpy
