@@ -119,7 +119,13 @@ def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
             ("qa", [("ROUGE-L", "rouge_l"), ("BLEU-4", "bleu")]),
         ):
             slices = parts.get(kind, {})
-            shown = {name: slices[name] for name in _SLICES if name in slices}
+            whole = slices.get("all", {}).get("tasks")
+            shown = {
+                name: slices[name]
+                for name in _SLICES
+                # A part that is the whole says nothing of its own.
+                if name in slices and (name == "all" or slices[name]["tasks"] != whole)
+            }
             shown |= slices.get("by_category", {}) | slices.get("by_difficulty", {})
             for name, part in shown.items():
                 cells = [f"{title} {_rate(part, key)}" for title, key in keys]
