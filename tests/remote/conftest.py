@@ -113,14 +113,18 @@ def make(clone: Clone, *arguments: str, check: bool = True) -> subprocess.Comple
     return clone.run("make", "-o", ".venv/.ready", *arguments, check=check)
 
 
-def elsewhere(clone: Clone, directory: Path, *, bucket: str = BUCKET) -> Clone:
-    """What `git clone` gives on another machine, its remote in `bucket`."""
+def elsewhere(
+    clone: Clone, directory: Path, *, bucket: str = BUCKET, cache: Path | None = None
+) -> Clone:
+    """What `git clone` gives on another machine, with its remote in `bucket`."""
     home = directory / "home"
     home.mkdir(parents=True)
     copy = Clone(directory / "ketune", home)
     clone.run("git", "clone", "-q", ".", str(copy.root))
-    if bucket != BUCKET:
-        copy.run("dvc", "remote", "modify", "--local", "s3", "url", f"s3://{bucket}/ketune")
+    local = [f"['remote \"s3\"']\nurl = s3://{bucket}/ketune\n"]
+    if cache:
+        local.append(f"[cache]\ndir = {cache}\n")
+    (copy.root / ".dvc/config.local").write_text("".join(local))
     return copy
 
 

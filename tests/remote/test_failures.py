@@ -43,14 +43,15 @@ def test_missing_credentials_are_told(published: Clone, monkeypatch: pytest.Monk
 
 
 def test_a_missing_bucket_is_told(published: Clone, server: Server, tmp_path: Path) -> None:
-    clone = elsewhere(published, tmp_path, bucket="absent")
-    for command in ("pull", "push"):
+    cache = published.root / ".dvc/cache"
+    sender = elsewhere(published, tmp_path / "sender", bucket="absent", cache=cache)
+    receiver = elsewhere(published, tmp_path / "receiver", bucket="absent")
+    for clone, command in ((sender, "push"), (receiver, "pull")):
         result = clone.run("dvc", command, check=False)
         assert result.returncode
         assert "bucket does not exist" in result.stderr
-        clone.run("dvc", "cache", "dir", "--local", str(published.root / ".dvc/cache"))
     assert not (server.store / "absent").exists()
-    assert objects(published.root / ".dvc/cache").keys() >= server.objects().keys()
+    assert objects(cache).keys() >= server.objects().keys()
 
 
 def test_a_corrupted_object_is_found_and_mended(
@@ -86,8 +87,8 @@ def test_a_corrupted_object_is_found_and_mended(
     # DVC takes a directory for complete while its listing is there, so that has to go as well.
     victim.unlink()
     listing.unlink()
-    sender = elsewhere(published, tmp_path / "sender", bucket=bucket.name)
-    sender.run("dvc", "cache", "dir", "--local", str(published.root / ".dvc/cache"))
+    good = published.root / ".dvc/cache"
+    sender = elsewhere(published, tmp_path / "sender", bucket=bucket.name, cache=good)
     sender.run("dvc", "push")
     make(receiver, "pull")
     assert results(receiver) == results(published)

@@ -18,7 +18,6 @@ def test_a_lock_of_this_commit_is_fresh_without_its_data(recorded: Clone, tmp_pa
     ("file", "old", "new", "stage"),
     [
         ("params.yaml", "lora_rank: 32", "lora_rank: 64", "train"),
-        ("params.yaml", "image_max_size: 640", "image_max_size: 320", "prepare"),
         ("stages/report.py", '"""', '"""Changed. ', "report"),
     ],
 )

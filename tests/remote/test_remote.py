@@ -84,8 +84,7 @@ def test_a_push_killed_midway_is_completed_by_the_next(
     bucket = server.store / "killed-push"
     bucket.mkdir()
     cache = published.root / ".dvc/cache"
-    sender = elsewhere(published, tmp_path, bucket=bucket.name)
-    sender.run("dvc", "cache", "dir", "--local", str(cache))
+    sender = elsewhere(published, tmp_path, bucket=bucket.name, cache=cache)
     with serve(server.store, *SLOW) as slow, monkeypatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_S3", slow.endpoint)
         kill_midway(sender, "push", bucket)
