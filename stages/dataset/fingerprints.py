@@ -19,7 +19,7 @@ Keys = NDArray[np.uint64]
 GRAM_WORDS = 8
 # Syntax nodes a function must have for its structure to tell anything: below, two authors write
 # the same by chance (`return QuantumCircuit(n)` has 7; benchmarks/decontamination.py measures).
-MIN_NODES = 16
+MIN_NODES = 12
 
 # Signs are words here: |+-> is not |-+>, and in code they survive any layout.
 _WORD = re.compile(r"\w+|[-+*/%<>=|^&~]")

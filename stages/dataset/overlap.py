@@ -68,7 +68,7 @@ class Thresholds:
 
 # A benchmark by other hands shares no phrases with the rows by chance. Its tests resemble each
 # other more than its prompts and solutions do.
-FOREIGN = Thresholds(3, {"prompt": 0.5, "solution": 0.5, "test": 0.9, "entry_point": 0.25})
+FOREIGN = Thresholds(5, {"prompt": 0.5, "solution": 0.5, "test": 0.9, "entry_point": 0.25})
 # Rows of the test split have the author of the other rows and share phrases, names and tests with
 # them; and of a row itself training sees neither test nor entry point.
 KINDRED = Thresholds(12, {"prompt": 0.9, "solution": 0.9})
