@@ -27,7 +27,7 @@ SPLIT_BUCKETS = {"train": range(70), "validation": range(70, 85), "test": range(
 CORE_SAMPLES = {"train": 768, "validation": 128, "test": 256}
 QUESTION_SHARE, COMPLETION_SHARE, PICTURE_SHARE = 0.34, 0.52, 0.46
 SOURCE = "ketune/synthetic"
-_ATTEMPTS = 200
+_ATTEMPTS = 400
 
 Rejected = Counter[tuple[str, str]]
 
@@ -48,8 +48,9 @@ def samples(
 
     The first `core` samples (CORE_SAMPLES of the split unless given) are of the core tier, whose
     parameters are few: its smaller families run dry after a thousand samples. The others are of the
-    wide tier. What was drawn in vain is added to `rejected` by family and reason, "duplicate" or
-    "other_split".
+    wide tier, in which the circuit or picture that a sample is about belongs to one split as well,
+    whatever is asked of it. What was drawn in vain is added to `rejected` by family and reason,
+    "duplicate" or "other_split".
     """
     core = CORE_SAMPLES[split] if core is None else core
     rejected = Counter() if rejected is None else rejected
@@ -66,8 +67,8 @@ def _stream(split: Split, seed: int, draw: bool, core: int, rejected: Rejected) 
         # Small families run dry; asking again for the same kind keeps the shares.
         for _ in range(_ATTEMPTS):
             sample = _sample(rng, families, picture)
-            bucket = int(sha256(sample.fingerprint.encode()).hexdigest(), 16) % 100
-            if bucket not in SPLIT_BUCKETS[split]:
+            keys = [sample.fingerprint, *([_subject(sample)] if tier is WIDE else [])]
+            if not all(_bucket(key) in SPLIT_BUCKETS[split] for key in keys):
                 rejected[sample.family, "other_split"] += 1
             elif sample.fingerprint in seen:
                 rejected[sample.family, "duplicate"] += 1
@@ -75,6 +76,15 @@ def _stream(split: Split, seed: int, draw: bool, core: int, rejected: Rejected) 
                 seen.add(sample.fingerprint)
                 yield with_image(sample) if draw and sample.picture is not None else sample
                 break
+
+
+def _subject(sample: Sample) -> str:
+    """The circuit or the picture that the sample is about, else its own identity."""
+    return sample.qasm or (repr(sample.picture) if sample.picture else sample.fingerprint)
+
+
+def _bucket(key: str) -> int:
+    return int(sha256(key.encode()).hexdigest(), 16) % 100
 
 
 def with_image(sample: Sample) -> Sample:

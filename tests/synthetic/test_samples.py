@@ -89,6 +89,18 @@ def test_no_program_or_question_is_in_two_splits(one: int, other: int) -> None:
     assert not train & test
 
 
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 2**31))
+def test_no_circuit_or_picture_of_the_wide_tier_is_in_two_splits(one: int, other: int) -> None:
+    seen: list[set[object]] = []
+    for split, seed in (("train", one), ("test", other)):
+        drawn = list(islice(samples(split, seed, draw=False, core=0), 150))
+        pictures = {repr(sample.picture) for sample in drawn if sample.picture}
+        seen.append(pictures | {sample.qasm for sample in drawn if sample.qasm})
+    assert len(seen[0]) > 80
+    assert not seen[0] & seen[1]
+
+
 def test_split_buckets_share_nothing() -> None:
     buckets = [bucket for split in SPLIT_BUCKETS.values() for bucket in split]
     assert sorted(buckets) == list(range(100))
