@@ -36,6 +36,7 @@ from stages.dataset.statistics import (
     refused_rows,
     usable_rows,
 )
+from stages.dataset.tokens import count_tokens
 from stages.params.schema import Benchmark, DataParams
 from stages.runtime import StageError
 
@@ -257,8 +258,9 @@ def _prepare_row(
         "contaminated_by": [],
     }
     prompt = blake2b(f"{name}:{row.question}".encode(), digest_size=16).digest()
-    lengths = len(row.question), len(row.answer)
-    facts = RowFacts(row.type, row.category, *lengths, prompt, name, size)
+    characters = len(row.question), len(row.answer)
+    tokens = count_tokens(row.question), count_tokens(row.answer)
+    facts = RowFacts(row.type, row.category, *characters, *tokens, prompt, name, size)
     return sample, facts, print_of(sample["id"], task.split, _content(row, name), row.source)
 
 

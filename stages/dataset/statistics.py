@@ -1,7 +1,7 @@
 """What metrics/data.json says about the prepared rows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import ceil
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from stages.dataset.contract import CATEGORIES, SAMPLE_TYPES, Category, SampleType
 from stages.dataset.images import image_tokens
 from stages.dataset.splits import SPLITS, Split
+from stages.dataset.tokens import TOKENIZER
 
 _PERCENTILES = (50, 90, 99)
 
@@ -23,6 +24,8 @@ class RowFacts(NamedTuple):
     category: Category
     question_length: int
     answer_length: int
+    question_tokens: int
+    answer_tokens: int
     prompt: bytes  # digest of question and image: equal digests are the same prompt
     image: str | None
     image_size: tuple[int, int] | None
@@ -37,6 +40,9 @@ class DataCounts:
     multimodal: Counter[Split] = field(default_factory=Counter)
     question_lengths: dict[Split, Counter[int]] = field(default_factory=dict)
     answer_lengths: dict[Split, Counter[int]] = field(default_factory=dict)
+    question_tokens: dict[Split, Counter[int]] = field(default_factory=dict)
+    answer_tokens: dict[Split, Counter[int]] = field(default_factory=dict)
+    sample_tokens: dict[Split, Counter[int]] = field(default_factory=dict)
     image_sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     images: set[str] = field(default_factory=set)
     prompts: dict[bytes, int] = field(default_factory=dict)
@@ -52,6 +58,11 @@ def count_row(counts: DataCounts, split: Split, row: RowFacts) -> None:
     counts.multimodal[split] += row.image is not None
     counts.question_lengths.setdefault(split, Counter())[row.question_length] += 1
     counts.answer_lengths.setdefault(split, Counter())[row.answer_length] += 1
+    counts.question_tokens.setdefault(split, Counter())[row.question_tokens] += 1
+    counts.answer_tokens.setdefault(split, Counter())[row.answer_tokens] += 1
+    picture = image_tokens(*row.image_size) if row.image_size else 0
+    tokens = row.question_tokens + row.answer_tokens + picture
+    counts.sample_tokens.setdefault(split, Counter())[tokens] += 1
     if row.image is not None and row.image_size is not None:
         counts.images.add(row.image)
         counts.image_sizes[row.image_size] += 1
@@ -75,7 +86,10 @@ def refused_rows(counts: DataCounts) -> int:
 
 def summarise(counts: DataCounts) -> dict[str, object]:
     """The counts as metrics/data.json has them; every key is there even when its count is 0,
-    so that two datasets compare line by line. Quarantine reasons are listed when they occur."""
+    so that two datasets compare line by line. Quarantine reasons are listed when they occur.
+
+    `tokens` leaves out what a chat template adds; a sample's are those of question, answer and
+    image."""
     reasons: Counter[str] = Counter()
     for (_, reason), count in counts.reasons.items():
         reasons[reason] += count
@@ -108,11 +122,13 @@ def summarise(counts: DataCounts) -> dict[str, object]:
                 for first, second in combinations(SPLITS, 2)
             },
         },
-        "question_characters": {
-            split: distribution(counts.question_lengths.get(split, Counter())) for split in SPLITS
-        },
-        "answer_characters": {
-            split: distribution(counts.answer_lengths.get(split, Counter())) for split in SPLITS
+        "question_characters": _by_split(counts.question_lengths),
+        "answer_characters": _by_split(counts.answer_lengths),
+        "tokens": {
+            "tokenizer": TOKENIZER,
+            "question": _by_split(counts.question_tokens),
+            "answer": _by_split(counts.answer_tokens),
+            "sample": _by_split(counts.sample_tokens),
         },
         "images": {
             "unique": len(counts.images),
@@ -142,6 +158,10 @@ def distribution(values: Counter[int]) -> Distribution:
                 break
         result[f"p{percentile}"] = at
     return result | {"max": ordered[-1][0] if ordered else 0}
+
+
+def _by_split(lengths: Mapping[Split, Counter[int]]) -> dict[str, Distribution]:
+    return {split: distribution(lengths.get(split, Counter())) for split in SPLITS}
 
 
 def _map_sizes(counts: DataCounts, values: Sequence[int]) -> Counter[int]:

@@ -20,7 +20,7 @@ from stages.dataset.statistics import (
 def facts(prompt: str, image: str | None = None) -> RowFacts:
     size = (640, 480) if image else None
     digest = f"{prompt}{image}".encode()
-    return RowFacts("qa", "circuits_and_gates", len(prompt), 7, digest, image, size)
+    return RowFacts("qa", "circuits_and_gates", len(prompt), 7, 2, 3, digest, image, size)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1))
@@ -71,6 +71,8 @@ def test_summary_counts_rows_images_and_reasons() -> None:
     assert summary["types"]["train"] == {"function_completion": 0, "code_generation": 0, "qa": 2}
     assert summary["categories"]["test"]["circuits_and_gates"] == 1
     assert summary["question_characters"]["train"] == {"p50": 3, "p90": 5, "p99": 5, "max": 5}
+    assert summary["tokens"]["question"]["train"] == {"p50": 2, "p90": 2, "p99": 2, "max": 2}
+    assert summary["tokens"]["sample"]["train"] == {"p50": 5, "p90": 305, "p99": 305, "max": 305}
     assert summary["images"]["unique"] == 1
     assert summary["images"]["tokens"]["p50"] == 300
     assert summary["quarantined"]["rows"] == {"train": 0, "validation": 0, "test": 1}
