@@ -196,7 +196,16 @@ def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> l
 
 def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort) -> dict[str, Any]:
     """Durations and provenance. Rates are of this process, the loading of the model included."""
-    endpoint = _endpoint(params)
+    if params.generation.backend == "openai":
+        where: dict[str, Any] = {"served_as": served_name(subject.model)}
+        where["endpoint"] = _endpoint(params)
+    else:
+        where = {
+            "template": "the model's own" if subject.own_template else params.template,
+            "torch_dtype": params.torch_dtype,
+            "attn_impl": params.attn_impl,
+            "device": device_name(params),
+        }
     return {
         "seconds": round(effort.seconds, 1),
         "tokens_per_second": round(effort.tokens / max(effort.seconds, 1e-9), 1),
@@ -204,15 +213,11 @@ def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort
             "model": subject.model.name,
             "model_revision": subject.model.revision,
             "model_digest": subject.model.digest,
-            "template": "the model's own" if subject.own_template else params.template,
             "system": None if subject.own_template else params.system,
             "max_pixels": params.max_pixels,
-            "torch_dtype": params.torch_dtype,
-            "attn_impl": params.attn_impl,
             "generation": params.generation.model_dump(exclude={"endpoint", "blank_images"}),
-            "endpoint": endpoint,
             "profile": params.profile,
-            "device": device_name(params) if endpoint is None else None,
+            **where,
             "resumed_after_prompts": len(prompts) - effort.prompts,
             "versions": versions(*VERSIONS[params.generation.backend]),
         },
