@@ -12,6 +12,7 @@ from stages.runtime import atomic_open, stage_main
 
 REPORT = Path("metrics/report.md")
 FINETUNED = "finetuned"
+METRICS = ("data", "train", "merge", "calibration")
 TITLES = {
     "dataset": "test split",
     "qiskit_humaneval": "Qiskit HumanEval",
@@ -29,7 +30,7 @@ SLICES = {
 def main() -> None:
     """Write metrics/report.md."""
     params = load_params()
-    metrics = {name: _read(f"{name}.json") for name in ("train", "merge", "calibration")}
+    metrics = {name: _read(f"{name}.json") for name in METRICS}
     models = {name: _read(f"evaluate/{name}.json") for name in [*params.baselines, FINETUNED]}
     published = YAML(typ="safe", pure=True).load(Path("published.yaml"))
     text = render(params.profile, models, metrics, published)
@@ -68,6 +69,7 @@ def render(
         f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "
         "intervals: Wilson for pass@1 of one sample a task, bootstrap over tasks otherwise.",
         *_ceilings(metrics["calibration"], _benchmarks(models[FINETUNED])),
+        _contamination(metrics["data"]["contamination"]),
         f"Merge: largest logit difference {metrics['merge']['largest_logit_difference']:.2g}.",
     ]
     if full:
@@ -139,6 +141,16 @@ def _ceilings(calibration: dict[str, Any], benchmarks: Sequence[str]) -> list[st
     if not parts:
         return []
     return [f"Scorable, as their reference solution passes in the judge: {', '.join(parts)}."]
+
+
+def _contamination(found: dict[str, Any]) -> str:
+    counts = {name: figures["rows"]["train"] for name, figures in found["benchmarks"].items()}
+    parts = [f"{TITLES.get(name, name)} {count}" for name, count in counts.items()]
+    repeating = ", ".join(parts) or "no benchmark compared"
+    return (
+        f"Training rows that repeat a benchmark's task: {repeating}; "
+        f"{found['dropped']['train']} dropped before training."
+    )
 
 
 def _loss(value: float | None) -> str:

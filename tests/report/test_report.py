@@ -12,6 +12,12 @@ from tests.statistics.test_summary import outcome
 
 PUBLISHED = YAML(typ="safe", pure=True).load(Path(__file__).parents[2] / "published.yaml")
 METRICS = {
+    "data": {
+        "contamination": {
+            "benchmarks": {"dataset": {"rows": {"train": 7, "validation": 1, "test": 0}}},
+            "dropped": {"train": 5, "validation": 1, "test": 0},
+        }
+    },
     "train": {"eval_loss_first": 2.0, "eval_loss": 0.5, "best_step": 40, "last_step": 80},
     "merge": {"largest_logit_difference": 1e-6},
     "calibration": {
@@ -58,6 +64,7 @@ def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
     assert blank[1:] == ["not run", "0.0 [0.0, 49.0]", "not run"]
     assert row(text, "test split: QA ROUGE-L")[2] == "50.0 [50.0, 50.0]"
     assert "test split 23 of 24" in text
+    assert "repeat a benchmark's task: test split 7; 5 dropped before training." in text
 
 
 def test_what_does_not_apply_is_no_failure(models: dict[str, Any]) -> None:
