@@ -157,7 +157,9 @@ def _engine(params: Params, subject: Subject) -> Engine:
     # Imported here: seconds that no other backend needs.
     from stages.generation.endpoint import load_endpoint  # noqa: PLC0415
 
-    return load_endpoint(params, served_name(subject.model), own_template=subject.own_template)
+    name = served_name(subject.model)
+    print(f"asking {params.generation.endpoint.base_url} for {name}", flush=True)
+    return load_endpoint(params, name, own_template=subject.own_template)
 
 
 def served_name(model: Model) -> str:
@@ -195,7 +197,7 @@ def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> l
 
 
 def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort) -> dict[str, Any]:
-    """Durations and provenance. Rates are of this process, the loading of the model included."""
+    """Durations and provenance. Rates are of this process, from its first prompt on."""
     if params.generation.backend == "openai":
         where: dict[str, Any] = {"served_as": served_name(subject.model)}
         where["endpoint"] = _endpoint(params)

@@ -1,5 +1,6 @@
 """Resuming generation, with a stand-in for the engine."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from stages.generation import Answer, Prompt, Record, batches
 from stages.params import Params
 from stages.swift.model import Model
 from tests.generation.test_prompts import prompt
-from tests.swift.conftest import changed
+from tests.swift.conftest import ROOT, changed
 
 SUBJECT = generate.Subject("base", Model("models/local", None, "digest"), own_template=False)
 
@@ -70,6 +71,36 @@ def test_an_interrupted_generation_loses_no_finished_batch_and_repeats_none(
     assert len(completions) == 16
     assert all(c["completion"] == f"{c['task_id']} {c['sample']}" for c in completions)
     run(Engine(2, fails_at=0))  # nothing is left to ask
+
+
+def test_an_endpoint_serves_a_directory_under_the_digest_of_its_weights(tmp_path: Path) -> None:
+    # A server that still holds the weights of another experiment has another name.
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    assert generate.served_name(Model(str(merged), None, "0123456789abcdef")) == (
+        "merged-0123456789ab"
+    )
+    assert generate.served_name(Model("some/model", None, "some/model")) == "some/model"
+
+
+def test_a_resumed_run_may_ask_slower_but_not_elsewhere_or_otherwise(
+    full: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+
+    def key(own_template: bool = False, n_samples: int = 1, **endpoint: object) -> str:
+        generation = full.generation.model_dump()
+        generation |= {"backend": "openai", "temperature": 0.8, "n_samples": n_samples}
+        generation["endpoint"] |= endpoint
+        subject = dataclasses.replace(SUBJECT, own_template=own_template)
+        return generate._run_key(
+            changed(full, generation=generation), subject, [prompt("a", "question")]
+        )
+
+    patient = key(concurrency=1, requests_per_minute=3, timeout=9.0, max_retries=99)
+    assert key() == patient == key(api_key_env="OTHER_KEY")
+    others = [key(base_url="http://other/v1"), key(True), key(n_samples=2), key(extensions=False)]
+    assert len({patient, *others}) == 5
 
 
 def test_a_batch_of_which_a_sample_is_missing_is_generated_again(params: Params) -> None:
