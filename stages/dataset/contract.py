@@ -39,17 +39,21 @@ CATEGORIES: tuple[Category, ...] = get_args(Category)
 # Several times what fits any training length; also bounds the work of the Python parser.
 MAX_CHARACTERS = 100_000
 
-# Text that a chat template or tokenizer reads as structure: it would open a turn or an image.
-# Markers of the form <|…|> count when their name has an underscore or is listed, because a bra
-# and a ket (<|psi|>) are plain text in this field. `<img>…</img>` makes ms-swift load a file.
+# Text that a chat template or tokenizer reads as structure: it would open a turn, an image, a tool
+# call or a train of thought. Those of the Qwen, InternVL and Mistral families, and ms-swift's own
+# placeholders. Markers of the form <|…|> count when their name has an underscore or is listed,
+# because a bra and a ket (<|psi|>) are plain text in this field. `<img>…</img>` makes ms-swift load
+# a file.
 _TEMPLATE_TOKEN = re.compile(
     r"<\|[a-z0-9]+(?:_[a-z0-9]+)+\|>"
-    r"|<\|(?:endoftext|begin_of_text|system|user|assistant|end|image|video|audio)\|>"
-    r"|</?(?:image|video|audio|bbox|ref-object|cot-process|start-image|end-image|img)>"
+    r"|<\|(?:endoftext|system|user|assistant|start|message|end|return|channel|call|plugin"
+    r"|interpreter|image|video|audio)\|>"
+    r"|</?(?:image|video|audio|bbox|ref-object|cot-process|start-image|end-image|img|ref|box|quad"
+    r"|tool_call|tool_response|think)>"
     r"|<(?:IMG_CONTEXT|IMG_START|IMG_END)>"
-    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS)\]"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CONTENT|THINK)\]"
     r"|\[(?:IMG|IMG_BREAK|IMG_END|TOOL_CALLS)\]"
-    r"|</s>"
+    r"|<</?SYS>>|</?s>"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
