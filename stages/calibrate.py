@@ -52,7 +52,10 @@ def main() -> None:
 def _figures(
     part: BenchmarkCalibration, tasks: Sequence[Task], runs: Sequence[Sequence[Verdict]]
 ) -> dict[str, Any]:
-    """The ceiling of one benchmark and its times (wall seconds of the slowest run a task)."""
+    """The ceiling of one benchmark and its times (wall seconds of the slowest run a task).
+
+    What belongs to a task is in lists, which `dvc exp show` makes no columns of.
+    """
     own = {task.task_id for task in tasks}
     seconds: dict[str, float] = {}
     for verdict in (v for run in runs for v in run if v.task_id in own and v.outcome == "passed"):
@@ -62,11 +65,11 @@ def _figures(
         "code_tasks": sum(task.type != "qa" for task in tasks),
         "ceiling": len(part["scorable"]),
         "without_reference": len(part["assumed"]),
-        "flaky": part["flaky"],
-        "unscorable": part["unscorable"],
+        "flaky": [f"{task_id}: {reason}" for task_id, reason in part["flaky"].items()],
+        "unscorable": [f"{task_id}: {reason}" for task_id, reason in part["unscorable"].items()],
         "seconds_median": round(median(seconds.values()), 3) if seconds else None,
-        "seconds_slowest": {task_id: round(seconds[task_id], 1) for task_id in slowest},
-        "limits_s": part["limits"],
+        "seconds_slowest": [f"{task_id}: {seconds[task_id]:.1f}" for task_id in slowest],
+        "limits_s": [f"{task_id}: {limit:g}" for task_id, limit in part["limits"].items()],
     }
 
 
