@@ -17,7 +17,10 @@ _MS_REC, _MS_PRIVATE = 0x4000, 0x40000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_CAP_AMBIENT = 38, 22, 47
 _SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 
+_MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25
+
 MEBIBYTE = 1 << 20
+_HUGE_PAGE = 2 * MEBIBYTE
 # Written files live in memory (tmpfs), so they are bounded like it.
 _SCRATCH_MB = 64
 
@@ -64,6 +67,23 @@ def _call(name: str, *arguments: object) -> None:
     if getattr(_LIBC, name)(*arguments) == -1:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def use_huge_pages() -> None:
+    """Move this process's memory into pages of 2 MiB, as far as the kernel will.
+
+    A fork copies an entry a page, so with 4 KiB pages it takes three times as long. See madvise(2),
+    MADV_COLLAPSE (Linux 6.1); a kernel without it leaves things as they are.
+    """
+    with open("/proc/self/maps", encoding="ascii") as file:  # noqa: PTH123
+        mappings = [line.split() for line in file]
+    for span, rights, _, _, _, *name in mappings:
+        if rights == "rw-p" and (not name or name[0] == "[heap]"):
+            low, high = (int(bound, 16) for bound in span.split("-"))
+            low, high = -(-low // _HUGE_PAGE) * _HUGE_PAGE, high // _HUGE_PAGE * _HUGE_PAGE
+            if high > low:
+                for advice in (_MADV_HUGEPAGE, _MADV_COLLAPSE):
+                    _LIBC.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), advice)
 
 
 def new_namespaces() -> None:

@@ -18,7 +18,7 @@ import struct
 import warnings
 from typing import Any
 
-from stages.judge.inside import supervisor
+from stages.judge.inside import confine, supervisor
 
 _PRELOAD = (
     "numpy scipy.linalg scipy.optimize networkx sympy matplotlib.pyplot pylatexenc PIL.Image",
@@ -67,6 +67,7 @@ def _preload() -> None:
     _warm()
     gc.collect()
     gc.freeze()
+    confine.use_huge_pages()
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
     if threads != 1:
         raise RuntimeError(f"the preloaded packages started {threads - 1} threads")

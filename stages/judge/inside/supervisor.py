@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -30,6 +31,14 @@ _MAX_REPORT, _STDERR_TAIL = 4096, 4096
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # What libraries print when an allocation fails in native code, before they abort.
 _OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|bad_alloc|MemoryError")
+
+# Named once: to look through all modules in a fork would copy a page of memory for each name.
+_OWN_MODULES = [
+    "stages",
+    "stages.judge",
+    "stages.judge.inside",
+    *(f"stages.judge.inside.{path.stem}" for path in Path(__file__).parent.glob("*.py")),
+]
 
 Result = tuple[str, str, float]
 
@@ -121,8 +130,8 @@ def _prepare() -> None:
     random.seed(0)
     np.random.seed(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in [name for name in sys.modules if name.split(".")[0] == "stages"]:
-        del sys.modules[name]
+    for name in _OWN_MODULES:
+        sys.modules.pop(name, None)
     sys.path.remove("/judge")
     sys.argv = [""]
     os.chdir("/tmp")
