@@ -72,6 +72,19 @@ def test_a_stage_tracks_the_profile_wherever_it_tracks_the_key() -> None:
         assert {key for key in overlaid if covers(from_profile, key)} == expected, name
 
 
+def test_no_training_key_generates_a_baseline_again() -> None:
+    stages = read("dvc.yaml")["stages"]
+    baseline = tracked(stages["generate_baseline"], "params.yaml")
+    assert "model" in baseline
+    shared = {key for key in baseline if "." not in key} - {"benchmarks"}
+    assert {"lora_rank", "learning_rate", "seed"} & shared == set()
+    # What train tracks too is the model, its template and the machine.
+    assert shared - tracked(stages["train"], "params.yaml") == set()
+    assert len(shared) == 10
+    # Of the file that describes it, everything.
+    assert {"baselines/${item}.yaml": None} in stages["generate_baseline"]["do"]["params"]
+
+
 def test_full_profile_repeats_params() -> None:
     params = flatten(read("params.yaml"))
     full = flatten(read("profiles/full.yaml"))
