@@ -73,13 +73,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Question:
-    """A question answered in a sentence or two."""
+    """A question answered in a sentence or two.
+
+    `fact`: what many wordings of a question ask for alike, "" where each has an answer of its own.
+    """
 
     ask: str
     answer: str
     circuit: Circuit | None = None
     picture: Drawing | None = None
     needs_image: bool = False
+    fact: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ class Sample:
     `image` is PNG bytes, None without a picture or before it is drawn. `program` is the complete
     module that answers a code sample, "" for qa. `qasm` is OpenQASM 2 of the circuit in the
     picture, else of the circuit the task builds. `needs_image`: the text alone leaves it open.
+    `subject` identifies the circuit, the picture or the fact that it is about, "" without one.
     """
 
     question: str
@@ -127,6 +132,7 @@ class Sample:
     qasm: str | None
     needs_image: bool
     fingerprint: str
+    subject: str
     picture: Drawing | None
 
 

@@ -12,6 +12,7 @@ from stages.synthetic.circuits import qasm
 from stages.synthetic.drawing import draw as draw_picture
 from stages.synthetic.families import CORE, WIDE
 from stages.synthetic.sample import (
+    Drawing,
     Family,
     Question,
     Sample,
@@ -48,9 +49,9 @@ def samples(
 
     The first `core` samples (CORE_SAMPLES of the split unless given) are of the core tier, whose
     parameters are few: its smaller families run dry after a thousand samples. The others are of the
-    wide tier, in which the circuit or picture that a sample is about belongs to one split as well,
-    whatever is asked of it. What was drawn in vain is added to `rejected` by family and reason,
-    "duplicate" or "other_split".
+    wide tier, in which the circuit, picture or fact that a sample is about belongs to one split as
+    well, whatever is asked of it. What was drawn in vain is added to `rejected` by family and
+    reason, "duplicate" or "other_split".
     """
     core = CORE_SAMPLES[split] if core is None else core
     rejected = Counter() if rejected is None else rejected
@@ -67,7 +68,10 @@ def _stream(split: Split, seed: int, draw: bool, core: int, rejected: Rejected) 
         # Small families run dry; asking again for the same kind keeps the shares.
         for _ in range(_ATTEMPTS):
             sample = _sample(rng, families, picture)
-            keys = [sample.fingerprint, *([_subject(sample)] if tier is WIDE else [])]
+            keys = [
+                sample.fingerprint,
+                *([sample.subject] if tier is WIDE and sample.subject else []),
+            ]
             if not all(_bucket(key) in SPLIT_BUCKETS[split] for key in keys):
                 rejected[sample.family, "other_split"] += 1
             elif sample.fingerprint in seen:
@@ -76,11 +80,6 @@ def _stream(split: Split, seed: int, draw: bool, core: int, rejected: Rejected) 
                 seen.add(sample.fingerprint)
                 yield with_image(sample) if draw and sample.picture is not None else sample
                 break
-
-
-def _subject(sample: Sample) -> str:
-    """The circuit or the picture that the sample is about, else its own identity."""
-    return sample.qasm or (repr(sample.picture) if sample.picture else sample.fingerprint)
 
 
 def _bucket(key: str) -> int:
@@ -103,6 +102,7 @@ def _sample(rng: Random, families: Sequence[Family], picture: bool) -> Sample:
 
 
 def _question(family: Family, question: Question) -> Sample:
+    program = qasm(question.circuit) if question.circuit else None
     return Sample(
         question=question.ask,
         answer=question.answer,
@@ -114,9 +114,10 @@ def _question(family: Family, question: Question) -> Sample:
         image=None,
         family=family.name,
         program="",
-        qasm=qasm(question.circuit) if question.circuit else None,
+        qasm=program,
         needs_image=question.needs_image,
         fingerprint=question_fingerprint(question),
+        subject=_subject(program, question.picture) or question.fact,
         picture=question.picture,
     )
 
@@ -132,6 +133,7 @@ def _code(family: Family, task: Task, rng: Random) -> Sample:
     else:
         kind, answer = "code_generation", program
         question = f"{ask}\n{code_request(name, rng)}"
+    drawn = qasm(task.circuit) if task.circuit else None
     check = "".join(f"    {line}\n" for line in task.check)
     return Sample(
         question=question,
@@ -144,11 +146,16 @@ def _code(family: Family, task: Task, rng: Random) -> Sample:
         image=None,
         family=family.name,
         program=program,
-        qasm=qasm(task.circuit) if task.circuit else None,
+        qasm=drawn,
         needs_image=task.needs_image,
         fingerprint=code_fingerprint(program, name),
+        subject=_subject(drawn, task.picture),
         picture=task.picture,
     )
+
+
+def _subject(drawn: str | None, picture: Drawing | None) -> str:
+    return drawn or (repr(picture) if picture else "")
 
 
 def _imports(modules: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from stages.completions.stitch import stitch
 from stages.synthetic import Sample, samples
 from stages.synthetic.families import CORE, FAMILIES, WIDE
 from stages.synthetic.sample import CATEGORIES, Picture
-from stages.synthetic.stream import SPLIT_BUCKETS, with_image
+from stages.synthetic.stream import SPLIT_BUCKETS, Split, with_image
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = sorted({family.name for tier in (CORE, WIDE) for family in tier.code})
@@ -91,12 +91,14 @@ def test_no_program_or_question_is_in_two_splits(one: int, other: int) -> None:
 
 @settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
-def test_no_circuit_or_picture_of_the_wide_tier_is_in_two_splits(one: int, other: int) -> None:
+def test_no_circuit_picture_or_fact_of_the_wide_tier_is_in_two_splits(one: int, other: int) -> None:
+    splits: tuple[tuple[Split, int], ...] = (("train", one), ("test", other))
     seen: list[set[object]] = []
-    for split, seed in (("train", one), ("test", other)):
+    for split, seed in splits:
         drawn = list(islice(samples(split, seed, draw=False, core=0), 150))
         pictures = {repr(sample.picture) for sample in drawn if sample.picture}
-        seen.append(pictures | {sample.qasm for sample in drawn if sample.qasm})
+        facts = {sample.answer for sample in drawn if sample.family.endswith("_fact")}
+        seen.append(pictures | facts | {sample.qasm for sample in drawn if sample.qasm})
     assert len(seen[0]) > 80
     assert not seen[0] & seen[1]
 

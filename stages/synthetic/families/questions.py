@@ -107,7 +107,7 @@ def choose(facts: Sequence[tuple[str, str]], frames: Sequence[str] = FRAMES) -> 
 
     def build(rng: Random, _: bool) -> Question:
         concept, fact = rng.choice(facts)
-        return Question(rng.choice(frames).format(concept), fact)
+        return Question(rng.choice(frames).format(concept), fact, fact=fact)
 
     return build
 

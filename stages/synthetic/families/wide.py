@@ -28,7 +28,6 @@ from stages.synthetic.families import (
     subroutines,
     transpilation,
 )
-from stages.synthetic.families.facts import FACTS, FRAMES, GATE_FACTS
 from stages.synthetic.families.more_facts import MORE_FACTS, MORE_FRAMES
 from stages.synthetic.families.subjects import LARGE
 from stages.synthetic.sample import (
@@ -182,14 +181,9 @@ _QUESTIONS = [
     Family("ask_readout", NOISE, 1.5, 3, mitigation.ask_readout),
     Family("ask_relaxation", NOISE, 1.5, 0, decoherence.ask_relaxation),
     Family("ask_error_budget", NOISE, 1, 0, decoherence.ask_error_budget),
-    Family("gate_fact", CIRCUITS, 0.2, 0, questions.choose(GATE_FACTS)),
     *(
         Family(
-            f"{category.split('_')[0]}_fact",
-            category,
-            0.3,
-            0,
-            questions.choose((*FACTS.get(category, ()), *facts), (*FRAMES, *MORE_FRAMES)),
+            f"{category.split('_')[0]}_fact", category, 0.3, 0, questions.choose(facts, MORE_FRAMES)
         )
         for category, facts in MORE_FACTS.items()
     ),
