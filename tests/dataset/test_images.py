@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from stages.dataset.contract import Violation
 from stages.dataset.images import CanonicalImage, canonical_image, encode_png, image_tokens
@@ -114,6 +114,15 @@ def test_the_name_is_of_the_pixels_not_of_the_file() -> None:
     assert canonical(encode(image)).name != canonical(encode(picture(4))).name
     wide, high = Image.new("RGB", (8, 2)), Image.new("RGB", (2, 8))
     assert canonical(encode(wide)).name != canonical(encode(high)).name
+
+
+def test_a_colour_profile_is_not_stored() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    buffer = io.BytesIO()
+    picture(1).save(buffer, "PNG", icc_profile=profile, dpi=(72, 72))
+    plain, tagged = canonical(encode(picture(1))), canonical(buffer.getvalue())
+    assert plain.name == tagged.name
+    assert encode_png(plain.image) == encode_png(tagged.image)
 
 
 def test_png_is_lossless_and_repeatable() -> None:
