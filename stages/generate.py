@@ -198,8 +198,9 @@ def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> l
 
 def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort) -> dict[str, Any]:
     """Durations and provenance. Rates are of this process, from its first prompt on."""
+    model = subject.model
     if params.generation.backend == "openai":
-        where: dict[str, Any] = {"served_as": served_name(subject.model)}
+        where: dict[str, Any] = {"served_as": served_name(model)}
         where["endpoint"] = _endpoint(params)
     else:
         where = {
@@ -212,9 +213,10 @@ def _run(params: Params, subject: Subject, prompts: list[Prompt], effort: Effort
         "seconds": round(effort.seconds, 1),
         "tokens_per_second": round(effort.tokens / max(effort.seconds, 1e-9), 1),
         "provenance": {
-            "model": subject.model.name,
-            "model_revision": subject.model.revision,
-            "model_digest": subject.model.digest,
+            "model": model.name,
+            "model_revision": model.revision,
+            # What an endpoint calls its model says nothing of the weights.
+            "model_digest": None if model.digest == model.name else model.digest,
             "system": None if subject.own_template else params.system,
             "max_pixels": params.max_pixels,
             "generation": params.generation.model_dump(exclude={"endpoint", "blank_images"}),

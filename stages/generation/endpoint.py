@@ -33,6 +33,7 @@ _WORTH_TELLING = 10.0  # seconds that the server asks to wait
 _PASSING = {408, 409, 425, 429}  # statuses, beside 5xx, of requests that may succeed later
 _UNFINISHED = {"abort", "error"}  # how vLLM and SGLang say that they, not the model, stopped
 _HINTS = {
+    400: "if a prompt is too long, serve a longer context or lower generation.max_new_tokens",
     401: "set {key} to the endpoint's key",
     403: "set {key} to a key that may use the model",
     404: "serve the model under the name {model}, or correct generation.endpoint.base_url",

@@ -100,6 +100,7 @@ def test_an_endpoints_client_resumes_with_no_request_repeated_for_a_finished_tas
     assert metrics["completions"] == len(read_completions(output)) == 80
     assert metrics["provenance"]["resumed_after_prompts"] == len(finished)
     assert metrics["provenance"]["model"] == "remote/model"
+    assert metrics["provenance"]["model_digest"] is None
     for path in (*workspace.root.rglob("*"), *workspace.cache.rglob("*")):
         if path.is_file() and not path.is_relative_to(workspace.root / "stages"):
             assert KEY.encode() not in path.read_bytes(), path
