@@ -75,8 +75,8 @@ decompose = about_circuit(
 )
 
 
-def preset_pass_manager(rng: Random, _: bool, max_qubits: int = 9) -> Task:
-    level, n = rng.randint(0, 3), rng.randint(3, max_qubits)
+def preset_pass_manager(rng: Random, _: bool) -> Task:
+    level, n = rng.randint(0, 3), rng.randint(3, 9)
     return Task(
         f"Return a preset pass manager of optimization level {level} for a line of {n} qubits.",
         [

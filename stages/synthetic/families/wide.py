@@ -126,13 +126,6 @@ _CODE = [
     ),
     Family("decompose", TRANSPILATION, 1, 1.5, partial(transpilation.decompose, size=LARGE)),
     Family("transpile_device", TRANSPILATION, 2.5, 3, devices.transpile_device),
-    Family(
-        "preset_pass_manager",
-        TRANSPILATION,
-        0.7,
-        0,
-        partial(transpilation.preset_pass_manager, max_qubits=30),
-    ),
     Family("sampler_counts", EXECUTION, 2, 2, partial(execution.sampler_counts, size=LARGE)),
     Family("estimator_z", EXECUTION, 1.5, 1, partial(execution.estimator_z, size=LARGE)),
     Family("estimate_pauli", EXECUTION, 2.5, 3, sampling.estimate_pauli),
