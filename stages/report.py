@@ -100,10 +100,13 @@ def _rows(
     """The table's rows of one benchmark; without `reference` no published columns."""
     own = models[FINETUNED][benchmark]
     title = TITLES.get(benchmark, benchmark)
+    code = own.get("code", {})
     wanted = [
-        ("code", name, "pass_at_1", name, f"{label} ({own['code'][name]['tasks']} tasks)")
+        ("code", name, "pass_at_1", name, f"{label} ({code[name]['tasks']} tasks)")
         for name, label in SLICES.items()
-        if name in own.get("code", {})
+        if name in code
+        # Where every task is scorable the row would repeat the first.
+        and (name != "scorable" or code[name]["tasks"] < code["all"]["tasks"])
     ]
     if "qa" in own:
         count = own["qa"]["all"]["tasks"]

@@ -67,6 +67,15 @@ def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
     assert "repeat a benchmark's task: test split 7; 5 dropped before training." in text
 
 
+def test_scorable_tasks_have_a_row_where_some_are_not(models: dict[str, Any]) -> None:
+    assert "scorable tasks" not in render("smoke", models, METRICS, PUBLISHED)
+    rows = [outcome(i, "passed" if i < 10 else "runtime_error") for i in range(20)]
+    rows = [row | {"scorable": number < 16} for number, row in enumerate(rows)]
+    models["finetuned"] = summarise(rows, [1]) | {"not_applicable": {}, "provenance": {}}
+    text = render("smoke", models, METRICS, PUBLISHED)
+    assert row(text, "test split: code pass@1, scorable tasks (16")[2].startswith("62.5 ")
+
+
 def test_what_does_not_apply_is_no_failure(models: dict[str, Any]) -> None:
     text = render("smoke", models, METRICS, PUBLISHED)
     assert row(text, "test split: multimodal code pass@1 (")[3] == "not applicable"
