@@ -18,15 +18,18 @@ from typing import Any
 import numpy as np
 
 from stages.judge.inside import trusted
-from stages.judge.inside.encode import Node
+from stages.judge.inside.encode import FORGOTTEN, Node
 from stages.judge.inside.trusted import Refused
 
 # The program writes the tags: none may reach another method of the decoder.
 _TAGS = {
     *("passed", "seen", "complex", "scalar", "class", "module", "function", "home", "library"),
     *("coroutine", "list", "tuple", "set", "frozenset", "dict", "iterator", "array", "masked"),
-    *("objects", "namedtuple", "namespace", "method", "partial", "pass", "object"),
+    *("objects", "namedtuple", "namespace", "random", "method", "partial", "pass", "object"),
 }
+
+
+_BIT_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 
 
 class _DataUnpickler(pickle.Unpickler):
@@ -171,6 +174,14 @@ class Decoder:
         self.seen[number] = array if into is None else into
         return self.seen[number]
 
+    def _random(self, number: int, algorithm: str, state: Node) -> Any:
+        if algorithm not in _BIT_GENERATORS:
+            raise Refused(f"a random generator by {algorithm}")
+        bits = getattr(np.random, algorithm)()
+        bits.state = self.decode(state)
+        result = self.seen[number] = np.random.Generator(bits)
+        return result
+
     def _masked(self, number: int, data: Node, mask: Node, fill: Node) -> Any:
         parts = self.decode(data), self.decode(mask), self.decode(fill)
         result = np.ma.MaskedArray(parts[0], mask=parts[1], fill_value=parts[2])
@@ -240,6 +251,7 @@ class Decoder:
         state: Node,
         items: list[Node] | None,
         pairs: list[Node] | None,
+        forgotten: list[Node],
         into: Any = None,
     ) -> Any:
         self.inside += 1
@@ -259,6 +271,10 @@ class Decoder:
                 result.extend([self.decode(item) for item in items])
             for key, value in pairs or ():
                 result[self.decode(key)] = self.decode(value)
+            for key, value in forgotten:
+                if key not in FORGOTTEN.get(type(result).__name__, ()):
+                    raise Refused(f"an attribute {key} for {type(result).__name__}")
+                vars(result)[key] = self.decode(value)
             if self.strict:
                 trusted.check_attributes(result)
         finally:

@@ -29,6 +29,8 @@ _ITERATORS = (
     *(map, filter, zip, enumerate, reversed, itertools.chain, itertools.product),
 )
 _VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
+# Attributes that a class's own state leaves out although its methods need them.
+FORGOTTEN = {"_FakeTarget": ("_coupling_map",)}
 _MAX_ITEMS = 1_000_000  # of an iterator, which may be endless
 
 
@@ -88,6 +90,9 @@ class Encoder:
             return (cls.__name__, number, [self.encode(item) for item in value])
         if cls is dict or cls is types.MappingProxyType:
             return ("dict", number, self._pairs(value))
+        if cls is np.random.Generator:
+            state = self.encode(value.bit_generator.state)
+            return ("random", number, type(value.bit_generator).__name__, state)
         if isinstance(value, np.ma.MaskedArray):
             parts = (np.asarray(value.data), np.ma.getmaskarray(value), value.fill_value)
             return ("masked", number, *map(self.encode, parts))
@@ -156,6 +161,9 @@ class Encoder:
             self.encode(state),
             None if items is None else [self.encode(item) for item in items],
             None if pairs is None else [(self.encode(k), self.encode(v)) for k, v in pairs],
+            self._pairs(
+                {key: vars(value)[key] for key in FORGOTTEN.get(type(value).__name__, ())}
+            ),
         )
 
     def _foreign(self, value: Any, number: int) -> Node:  # noqa: PLR0911

@@ -44,7 +44,6 @@ _CLASSES = {
     "decimal": {"Decimal"},
     "fractions": {"Fraction"},
     "uuid": {"UUID", "SafeUUID"},
-    "numpy.random._generator": {"Generator"},
     "scipy.sparse._csr": {"csr_matrix", "csr_array"},
     "scipy.sparse._csc": {"csc_matrix", "csc_array"},
     "scipy.sparse._coo": {"coo_matrix", "coo_array"},
