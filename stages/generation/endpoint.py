@@ -7,6 +7,7 @@ deterministic to the last bit under load: completions, not seeds, are what a com
 import asyncio
 import base64
 import io
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from json import JSONDecodeError
 from time import time
 from typing import Any
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
+from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI, Timeout
 from openai.types.chat import ChatCompletion
 from PIL import Image
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
@@ -28,6 +29,7 @@ from stages.params import Params
 from stages.runtime import StageError
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds between two tries, unless told otherwise
+_CONNECT_TIMEOUT = 20.0  # seconds
 _LONGEST_REASON = 300  # characters: some servers answer with a page
 _WORTH_TELLING = 10.0  # seconds that the server asks to wait
 _PASSING = {408, 409, 425, 429}  # statuses, beside 5xx, of requests that may succeed later
@@ -97,9 +99,10 @@ def data_url(source: "str | Image.Image", max_pixels: int) -> str:
     """A picture as the data URL of a PNG, shrunk to max_pixels as ms-swift shrinks it."""
     image = Image.open(source) if isinstance(source, str) else source
     with image:
-        share = max_pixels / (image.width * image.height)
-        if share < 1:
-            size = int(image.width * share**0.5), int(image.height * share**0.5)
+        if image.width * image.height > max_pixels:
+            ratio = image.width / image.height
+            height = math.sqrt(max_pixels / ratio)
+            size = int(height * ratio), int(height)
             image = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
@@ -118,7 +121,7 @@ async def _answer_all(
     async with AsyncOpenAI(
         base_url=endpoint.base_url,
         api_key=os.environ.get(endpoint.api_key_env) or "none",  # local servers want none
-        timeout=endpoint.timeout,
+        timeout=Timeout(endpoint.timeout, connect=min(endpoint.timeout, _CONNECT_TIMEOUT)),
         max_retries=0,
     ) as client:
         server = _Server(client, model, _Gate(endpoint.requests_per_minute))
@@ -187,9 +190,8 @@ async def _complete(
         return await retrying(_try, server, body)
     except (APIError, _NoAnswerError, _FilteredError) as error:
         key = os.environ.get(endpoint.api_key_env)
-        reason = " ".join(str(error).split())[:_LONGEST_REASON]
-        if key:
-            reason = reason.replace(key, "…")
+        reason = " ".join(str(error).split())
+        reason = (reason.replace(key, "…") if key else reason)[:_LONGEST_REASON]
         status = error.status_code if isinstance(error, APIStatusError) else 0
         hint = _HINTS.get(status, "see the endpoint's log").format(
             key=endpoint.api_key_env, model=server.model

@@ -38,12 +38,14 @@ def test_an_image_is_shrunk_for_an_endpoint_as_ms_swift_shrinks_it(tmp_path: Pat
 
     path = tmp_path / "large.png"
     noise = bytes(range(256)) * 300
-    Image.frombytes("RGB", (160, 120), noise[: 160 * 120 * 3]).save(path)
-    content = base64.b64decode(data_url(str(path), 5000).partition(",")[2])
-    with Image.open(path) as large, Image.open(io.BytesIO(content)) as sent:
-        expected = rescale_image(large, 5000)
-        assert sent.size == expected.size != large.size
-        assert sent.tobytes() == expected.tobytes()
+    for size in ((160, 120), (100, 200), (144, 144), (33, 217), (50, 100)):
+        Image.frombytes("RGB", size, noise[: size[0] * size[1] * 3]).save(path)
+        content = base64.b64decode(data_url(str(path), 5000).partition(",")[2])
+        with Image.open(path) as large, Image.open(io.BytesIO(content)) as sent:
+            expected = rescale_image(large, 5000)
+            assert sent.size == expected.size
+            assert sent.tobytes() == expected.tobytes()
+            assert sent.width * sent.height <= 5000
 
 
 def test_a_models_own_template_brings_its_own_system_prompt(tiny: Params) -> None:
