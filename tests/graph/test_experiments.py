@@ -1,7 +1,9 @@
 """The graph as its users run it: two experiments, what ran again, what each command shows."""
 
+import hashlib
 import json
 import re
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -113,3 +115,19 @@ def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
     assert adapter.read_bytes() == before
     again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
     assert again["eval_loss"] == train["eval_loss"]
+
+
+def test_one_more_baseline_generates_and_judges_only_itself(experiments: Experiments) -> None:
+    root = experiments.clone.root
+    copy = root / "elsewhere.jsonl"
+    shutil.copy(root / "data/completions/base.jsonl", copy)
+    md5 = hashlib.md5(copy.read_bytes()).hexdigest()
+    (root / "baselines/elsewhere.yaml").write_text(f"completions: {copy.name}\nmd5: {md5}\n")
+    # The configuration in the workspace, whose results are there, and one baseline more.
+    output = experiments.clone.run("dvc", "exp", "run", "-S", "baselines=[base,elsewhere]").stdout
+    run = set(stages_run(output))
+    assert run == {*("generate_baseline@elsewhere", "evaluate_baseline@elsewhere", "report")}
+    base, elsewhere = (
+        (root / f"data/outcomes/{name}.jsonl").read_bytes() for name in ("base", "elsewhere")
+    )
+    assert base == elsewhere
