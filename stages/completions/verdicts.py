@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -61,6 +62,7 @@ def environment() -> dict[str, str]:
     return versions(*packages) | {"graphviz": _graphviz()}
 
 
+@cache
 def _graphviz() -> str:
     """Version of the sandbox's `dot`, "absent" without one."""
     dot = shutil.which("dot", path=_SANDBOX_PATH)
