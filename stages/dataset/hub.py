@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import DatasetInfo, RepoSibling
+from huggingface_hub.utils import logging
 
 from stages.dataset.splits import Split
 from stages.runtime import StageError, file_sha256
@@ -29,12 +30,15 @@ def download(
 ) -> tuple[str, dict[Split, list[Path]]]:
     """Commit that `revision` names now, and the split files at that commit in the local cache.
 
-    `select` picks the files of each split from the repository's listing. Interrupted downloads
-    resume in the cache; a file whose SHA-256 is not the hub's is refused.
+    `select` picks the files of each split from the repository's listing. A connection that breaks
+    is taken up again; after a failure the next call asks only for the files that had not arrived. A file
+    whose SHA-256 is not the hub's is refused.
 
     Raises StageError: hub unreachable, no such dataset or revision, access not granted, a missing
     split, an interrupted or damaged download.
     """
+    # It logs every interruption that it resumes after; what it gives up on is raised.
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         info = HfApi().dataset_info(
             repo_id, revision=revision, timeout=_TIMEOUT, files_metadata=True
@@ -63,7 +67,7 @@ def _fetch(repo_id: str, commit: str, sibling: RepoSibling) -> Path:
     except (HfHubHTTPError, EntryNotFoundError, httpx.HTTPError, OSError) as error:
         raise StageError(
             f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); "
-            "run again to resume it"
+            "run again to go on with it: what has arrived is kept"
         ) from None
     if sibling.lfs is not None and file_sha256(path) != sibling.lfs.sha256:
         raise StageError(

@@ -14,7 +14,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from stages.dataset.splits import SPLITS
-from tests.dataset.published import good_splits, run_stage, workspace, write_parquet
+from tests.dataset.published import (
+    good_splits,
+    run_stage,
+    workspace,
+    write_arrow,
+    write_parquet,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -28,6 +34,7 @@ class Hub:
     wrong_checksums: bool = False
     cut_downloads: int = 0  # GETs still to be cut half-way
     requested: list[str] = field(default_factory=list)
+    broken: str = ""  # GETs of files with this in their name are cut every time
 
     def files(self) -> dict[str, bytes]:
         paths = (path for path in self.directory.rglob("*") if path.is_file())
@@ -88,8 +95,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self.end_headers()
             if not body:
                 return
-            if hub.cut_downloads > 0:
-                hub.cut_downloads -= 1
+            if hub.cut_downloads > 0 or (hub.broken and hub.broken in name):
+                hub.cut_downloads -= hub.cut_downloads > 0
                 self.wfile.write(content[start : len(content) // 2])
                 self.close_connection = True
                 return
@@ -171,16 +178,54 @@ def test_hub_rows_are_those_of_the_files_and_the_commit_is_recorded(
     assert all(COMMIT in path and path.endswith(".parquet") for path in downloads)
 
 
+def test_hub_and_local_forms_give_the_same_prepared_bytes(tmp_path: Path, hub: Hub) -> None:
+    rows = good_splits(30)
+    sources: dict[str, str | Path] = {
+        "hub": "org/name",
+        "parquet": hub.directory,
+        "arrow": tmp_path / "saved",
+    }
+    write_arrow(tmp_path / "saved", rows)
+    prepared = {}
+    for name, source in sources.items():
+        root = workspace(tmp_path / name, source)
+        assert ingest(root, hub.url) == (0, "")
+        result = run_stage(root, "prepare")
+        assert result.returncode == 0, result.stderr
+        files = [path for path in (root / "data" / "prepared").rglob("*") if path.is_file()]
+        prepared[name] = {str(path.relative_to(root)): path.read_bytes() for path in files}
+    assert len(prepared["hub"]) > 10
+    assert prepared["hub"] == prepared["parquet"] == prepared["arrow"]
+
+
 def test_interrupted_download_is_completed(tmp_path: Path, hub: Hub) -> None:
     hub.cut_downloads = 1
     root = workspace(tmp_path / "work", "org/name")
     status, error = ingest(root, hub.url)
     assert status == 0, error
     assert hub.cut_downloads == 0
-    local = workspace(tmp_path / "local", hub.directory)
+    assert_same_rows(root, hub, tmp_path)
+
+
+def test_after_a_failure_the_next_run_asks_only_for_what_is_missing(
+    tmp_path: Path, hub: Hub
+) -> None:
+    hub.broken = "test-00001"
+    root = workspace(tmp_path / "work", "org/name")
+    assert_failed(ingest(root, hub.url), root, "download of", "test-00001", "run again")
+    hub.broken, hub.requested = "", []
+    assert ingest(root, hub.url) == (0, "")
+    downloads = {path for path in hub.requested if path.startswith("/datasets/")}
+    assert [Path(path).name for path in downloads] == ["test-00001-of-00002.parquet"]
+    assert_same_rows(root, hub, tmp_path)
+
+
+def assert_same_rows(root: Path, hub: Hub, directory: Path) -> None:
+    local = workspace(directory / "local", hub.directory)
     assert ingest(local, hub.url)[0] == 0
-    name = "data/raw/train-00000-of-00001.parquet"
-    assert (root / name).read_bytes() == (local / name).read_bytes()
+    for split in SPLITS:
+        name = f"data/raw/{split}-00000-of-00001.parquet"
+        assert (root / name).read_bytes() == (local / name).read_bytes()
 
 
 def test_a_file_that_is_not_the_hubs_is_refused(tmp_path: Path, hub: Hub) -> None:

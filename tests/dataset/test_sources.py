@@ -5,23 +5,29 @@ import shutil
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Image, load_dataset
+from datasets import Dataset, DatasetDict, Features, Image, Value, load_dataset
+from PIL import Image as Pillow
 
+from stages.dataset.prepared import answer, question, read_prepared
 from stages.dataset.raw import raw_file, raw_rows
 from stages.dataset.sources import is_local, locate_directory, select_files, write_raw
 from stages.dataset.splits import SPLITS
 from stages.ingest import main as ingest_main
 from stages.runtime import StageError
 from tests.dataset.published import (
+    Row,
+    dataset,
     encode,
     generation_row,
     good_rows,
     good_splits,
     picture,
+    prepare,
     run_stage,
     workspace,
     write_arrow,
@@ -70,6 +76,72 @@ def test_raw_rows_are_exactly_those_of_the_source(tmp_path: Path) -> None:
         assert [image is not None for image in loaded[split]["image"]] == [
             row["image"] is not None for row in rows
         ]
+
+
+def test_the_public_exporters_form_goes_through(tmp_path: Path) -> None:
+    """The exporter of samuellimabraz/quantum-assistant: its columns in its order, pictures as PIL
+    objects, "" for what is absent; saved to disk beside a manifest and a card."""
+    names = ["question", "answer", "category", "type", "test_code", "entry_point"]
+    features = Features(
+        {name: Value("string") for name in names} | {"image": Image(), "source": Value("string")}
+    )
+
+    def exported(rows: list[Row]) -> Dataset:
+        columns: dict[str, list[Any]] = {
+            name: [row[name] or "" for row in rows] for name in features
+        }
+        columns["image"] = [picture(n) if row["image"] else None for n, row in enumerate(rows)]
+        columns["category"][0] = "uncategorized"
+        return Dataset.from_dict(columns, features=features)
+
+    splits = good_splits(12)
+    exports = DatasetDict({split: exported(rows) for split, rows in splits.items()})
+    assert list(exports["train"].features) == [*names, "image", "source"]
+    saved, pushed = tmp_path / "saved", tmp_path / "pushed"
+    exports.save_to_disk(saved)
+    (saved / "manifest.json").write_text(json.dumps({"splits": list(exports)}))
+    (saved / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    (pushed / "data").mkdir(parents=True)
+    for split, part in exports.items():
+        part.to_parquet(pushed / "data" / f"{split}-00000-of-00001.parquet")
+
+    assert ingest(saved, tmp_path / "raw-1") == ingest(pushed, tmp_path / "raw-2")
+    summary = prepare(tmp_path / "raw-1", tmp_path / "out")
+    assert summary["quarantined"]["rows"] == dict.fromkeys(SPLITS, 0)
+    assert summary["rows"] == dict.fromkeys(SPLITS, 12)
+    assert summary["categories"]["train"]["uncategorized"] == 1
+    for split, rows in splits.items():
+        for sample, row in zip(
+            read_prepared(tmp_path / "out" / f"{split}.jsonl"), rows, strict=True
+        ):
+            assert (question(sample), answer(sample)) == (row["question"], row["answer"])
+            assert sample["test_code"] == (row["test_code"] or "")
+            assert sample["multimodal"] == (row["image"] is not None)
+
+
+@pytest.mark.parametrize("form", ["bytes", "path", "both", "object"])
+def test_every_encoding_of_an_image_gives_the_same_pixels(tmp_path: Path, form: str) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    drawn = picture(4)
+    file = source / "figure.png"
+    file.write_bytes(encode(drawn))
+    encodings: dict[str, Any] = {
+        "bytes": {"bytes": encode(drawn), "path": None},
+        "path": {"bytes": None, "path": str(file)},
+        "both": {"bytes": encode(drawn), "path": "elsewhere.jpg"},
+        "object": drawn,
+    }
+    rows = [generation_row(1) | {"image": encodings[form]}]
+    DatasetDict(
+        {"train": dataset(rows), "validation": dataset(good_rows(3)), "test": dataset(good_rows(3))}
+    ).save_to_disk(source)
+    ingest(source, tmp_path / "raw")
+    prepare(tmp_path / "raw", tmp_path / "out", decontaminate="keep")
+    (sample,) = read_prepared(tmp_path / "out" / "train.jsonl")
+    with Pillow.open(tmp_path / "out" / "images" / Path(sample["images"][0]).name) as stored:
+        assert stored.mode == "RGB"
+        assert stored.tobytes() == drawn.convert("RGB").tobytes()
 
 
 def test_images_named_by_path_are_embedded_from_inside_the_dataset_only(tmp_path: Path) -> None:
