@@ -43,6 +43,9 @@ from stages.runtime import StageError
 _BATCH_ROWS = 32
 # Batches in flight for each worker: enough to keep it busy, few enough to bound memory.
 _BATCHES_AHEAD = 4
+# What a worker has stored, by the bytes that it decoded: at most some megabytes.
+_STORED: dict[bytes, tuple[str, tuple[int, int]]] = {}
+_REMEMBERED = 20_000
 
 
 @dataclass(frozen=True)
@@ -235,13 +238,10 @@ def _prepare_row(
         if content is None:
             message = "names a file that lies outside the dataset, or none at all"
             return Violation("image", "image_missing", message)
-        decoded = canonical_image(content, task.image_max_size)
-        if isinstance(decoded, Violation):
-            return decoded
-        name, size = decoded.name, decoded.size
-        path = task.images / name
-        if not path.exists():
-            _write_once(path, encode_png(decoded.image))
+        stored = _store(task, content)
+        if isinstance(stored, Violation):
+            return stored
+        name, size = stored
     sample: PreparedSample = {
         "id": f"{task.split}-{index:06d}",
         "messages": [
@@ -262,6 +262,24 @@ def _prepare_row(
     tokens = count_tokens(row.question), count_tokens(row.answer)
     facts = RowFacts(row.type, row.category, *characters, *tokens, prompt, name, size)
     return sample, facts, print_of(sample["id"], task.split, _content(row, name), row.source)
+
+
+def _store(task: _Task, content: bytes) -> tuple[str, tuple[int, int]] | Violation:
+    """Write the image unless it is there; return its file's name and its size."""
+    key = blake2b(content, key=str(task.image_max_size).encode(), digest_size=16).digest()
+    # Several rows may ask about one picture.
+    known = _STORED.get(key)
+    if known and (task.images / known[0]).exists():
+        return known
+    image = canonical_image(content, task.image_max_size)
+    if isinstance(image, Violation):
+        return image
+    path = task.images / image.name
+    if not path.exists():
+        _write_once(path, encode_png(image.image))
+    if len(_STORED) < _REMEMBERED:
+        _STORED[key] = image.name, image.size
+    return image.name, image.size
 
 
 def _content(row: Row, image: str | None) -> Content:
