@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from stages.dataset.preparation import check_quarantine, prepare_rows
-from stages.dataset.raw import SPLITS, read_provenance
-from stages.dataset.statistics import refused_rows, summarise, usable_rows
+from stages.dataset.raw import read_provenance
+from stages.dataset.statistics import summarise
 from stages.params import load_params
 from stages.runtime import atomic_directory, stage_main, versions, write_json
 
@@ -35,15 +37,46 @@ def main() -> None:
             workers=len(os.sched_getaffinity(0)),
         )
         shutil.copyfile(directory / "quarantine.jsonl", REFUSED)
-        check_quarantine(counts, data.max_quarantine, REFUSED)
+        check_quarantine(counts, decided, data.max_quarantine, REFUSED)
         REFUSED.unlink()
     summary = summarise(counts) | decided
     raw = read_provenance(RAW)
     provenance = {key: raw[key] for key in ("source", "revision", "commit")}
-    provenance["versions"] = versions("pyarrow", "pillow", "pydantic")
+    provenance["versions"] = versions("pyarrow", "pillow", "pydantic", "tiktoken", "dashscope")
     write_json(METRICS, summary | {"provenance": provenance})
-    rows = ", ".join(f"{split} {usable_rows(counts, split)}" for split in SPLITS)
-    print(f"{PREPARED}: {rows} rows; {refused_rows(counts)} in quarantine.jsonl")
+    print("\n".join(report(summary)))
+
+
+def report(summary: Mapping[str, Any]) -> list[str]:
+    """What metrics/data.json says, in a few lines for the person who ran the stage."""
+    refused = summary["quarantined"]
+    contamination, siblings = summary["contamination"], summary["siblings"]
+    found = "; ".join(
+        f"{_total(of['rows'])} rows repeat {of['tasks_found']} of {of['tasks']} tasks of {name}"
+        for name, of in contamination["benchmarks"].items()
+    )
+    related = {relation: _total(pairs) for relation, pairs in siblings["rows"].items()}
+    return [
+        f"{PREPARED}: {_listed(summary['rows'])} rows",
+        f"quarantine.jsonl: {_total(refused['rows'])} rows refused{_reasons(refused['reasons'])}",
+        f"contamination.jsonl: {found}; {_total(contamination['dropped'])} rows dropped, "
+        f"{_total(contamination['marked'])} marked",
+        f"siblings.jsonl: in two splits by {_listed(related)} rows; "
+        f"{_total(siblings['moved'])} moved, {_total(siblings['dropped'])} dropped",
+    ]
+
+
+def _total(counts: Mapping[str, int]) -> int:
+    return sum(counts.values())
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    frequent = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return f" ({_listed(dict(frequent))})" if frequent else ""
 
 
 if __name__ == "__main__":

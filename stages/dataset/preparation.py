@@ -9,7 +9,7 @@ import os
 import pickle
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -153,13 +153,18 @@ def _read_back(file: IO[bytes]) -> Iterator[Any]:
         yield pickle.load(file)
 
 
-def check_quarantine(counts: DataCounts, max_share: float, report: Path) -> None:
+def check_quarantine(
+    counts: DataCounts, decided: Mapping[str, Any], max_share: float, report: Path
+) -> None:
     """Raise StageError when too many rows were refused, or a split has none left.
 
-    `max_share` is of all rows; `report` is where the message sends the reader.
+    `max_share` is of all rows; `decided` is what `prepare_rows` returned, `report` where the
+    message sends the reader.
     """
     refused = refused_rows(counts)
-    total = refused + sum(usable_rows(counts, split) for split in SPLITS)
+    removed = [decided[part]["dropped"] for part in ("contamination", "siblings")]
+    kept = sum(usable_rows(counts, split) for split in SPLITS)
+    total = refused + kept + sum(sum(part.values()) for part in removed)
     reasons: Counter[str] = Counter()
     for (_, reason), count in sorted(counts.reasons.items()):
         reasons[reason] += count
@@ -171,8 +176,15 @@ def check_quarantine(counts: DataCounts, max_share: float, report: Path) -> None
             "rows or raise data.max_quarantine"
         )
     for split in SPLITS:
-        if not usable_rows(counts, split):
-            raise StageError(f"split {split} has no usable row: {top}; read {report}")
+        if usable_rows(counts, split):
+            continue
+        if removed[0][split] or removed[1][split] or decided["siblings"]["moved"][split]:
+            raise StageError(
+                f"split {split} has no row left: {removed[0][split]} dropped as contaminated, "
+                f"{removed[1][split]} dropped and {decided['siblings']['moved'][split]} moved as "
+                "siblings; change data.decontaminate, data.siblings or data.siblings_by"
+            )
+        raise StageError(f"split {split} has no usable row: {top}; read {report}")
 
 
 def _numbered(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -190,7 +190,15 @@ def test_too_many_bad_rows_fail_the_stage_and_leave_a_report(tmp_path: Path) -> 
 
     root = workspace(tmp_path / "lenient", source, max_quarantine=0.04)
     for stage in ("ingest", "prepare"):
-        assert run_stage(root, stage).returncode == 0
+        result = run_stage(root, stage)
+        assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "data/prepared: train 30, validation 30, test 27 rows",
+        "quarantine.jsonl: 3 rows refused (blank 3)",
+        "contamination.jsonl: 0 rows repeat 0 of 27 tasks of dataset; 0 rows dropped, 0 marked",
+        "siblings.jsonl: in two splits by image 0, prompt 0, code 0, source 84 rows; "
+        "0 moved, 0 dropped",
+    ]
     assert {path.name for path in (root / "data").iterdir()} == {"raw", "prepared"}
 
 
@@ -203,6 +211,16 @@ def test_a_split_without_usable_rows_fails_the_stage(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "split validation has no usable row" in result.stderr
     assert not (root / "data" / "prepared").exists()
+
+
+def test_a_split_that_siblings_empty_fails_the_stage_and_says_so(tmp_path: Path) -> None:
+    source = write_parquet(tmp_path / "source", good_splits(3))
+    root = workspace(tmp_path / "work", source, siblings="move", siblings_by=["source"])
+    assert run_stage(root, "ingest").returncode == 0
+    result = run_stage(root, "prepare")
+    assert result.returncode == 1
+    assert "split validation has no row left" in result.stderr
+    assert "3 moved as siblings; change data.decontaminate, data.siblings" in result.stderr
 
 
 def test_prepare_without_raw_data_says_which_stage_to_run(tmp_path: Path) -> None:
