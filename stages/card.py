@@ -1,0 +1,48 @@
+"""Stage card: data/card/README.md, what the dataset holds and where it came from, with examples."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from stages.dataset.card import Card, pick_examples, write_card
+from stages.dataset.prepared import read_prepared
+from stages.dataset.raw import read_provenance
+from stages.dataset.splits import SPLITS
+from stages.runtime import StageError, atomic_directory, stage_main
+
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+METRICS = Path("metrics/data.json")
+CARD = Path("data/card")
+
+
+def main() -> None:
+    """Build data/card whole, or fail with one line and leave it as it was."""
+    if not METRICS.is_file():
+        raise StageError(f"{METRICS} not found; run the prepare stage (dvc repro prepare)")
+    documents: Counter[str] = Counter()
+    for split in reversed(SPLITS):  # train last: its samples are the examples
+        samples = read_prepared(PREPARED / f"{split}.jsonl")
+        documents.update(sample["source"] for sample in samples if sample["source"])
+    generation = RAW / "generation.json"
+    card = Card(
+        provenance=read_provenance(RAW),
+        generation=_read(generation) if generation.is_file() else None,
+        metrics=_read(METRICS),
+        examples=pick_examples(samples),
+        documents=documents,
+        root=Path(),
+    )
+    with atomic_directory(CARD) as directory:
+        write_card(directory, card)
+    print(f"{CARD}: README.md with {len(card.examples)} examples")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_bytes())
+    return value
+
+
+if __name__ == "__main__":
+    stage_main(main)
