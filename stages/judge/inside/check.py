@@ -12,7 +12,7 @@ from types import CodeType
 from typing import Any, NoReturn
 
 from stages.judge.inside import trusted
-from stages.judge.inside.failures import TEST, Ended, check_failure
+from stages.judge.inside.failures import TEST, Ended, check_failure, one_line
 from stages.judge.inside.peer import Closed, Peer
 
 _CONTEXT = "<context>"
@@ -41,9 +41,11 @@ def run(bundle: dict[str, str], channel: int, report: Callable[[bytes], object])
             _check(bundle, channel)
             verdict = ["passed", ""]
         except Ended as end:
-            verdict = [end.outcome, end.detail]
+            verdict = [end.outcome, one_line(end.detail)]
         except Closed:
             verdict = ["ended", ""]
+        except BaseException as error:  # outside the test's own code, as a message of any size is
+            verdict = list(check_failure(error))
         report(json.dumps(verdict).encode())
     finally:
         os._exit(0)
@@ -52,11 +54,11 @@ def run(bundle: dict[str, str], channel: int, report: Callable[[bytes], object])
 def _check(bundle: dict[str, str], channel: int) -> None:
     try:
         test = _compile(bundle["test"])
+        scope = _context(bundle["context"])
     except (SyntaxError, ValueError) as error:
         raise Ended("bad_test", f"the test does not compile: {error.args[0]}") from None
     if not test.calls:
         raise Ended("bad_test", "the test defines neither check(candidate) nor test_*")
-    scope = _context(bundle["context"])
     entry_point = bundle["entry_point"]
     peer = Peer(channel, strict=True, describe=check_failure)
     peer.sends_random_state = test.seeds
@@ -71,6 +73,8 @@ def _check(bundle: dict[str, str], channel: int) -> None:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))
         if isinstance(result, types.CoroutineType):
             _guard(asyncio.run, result)
+    if peer.closed:  # and the test took that for an exception like any other
+        raise Closed
 
 
 def _compile(source: str) -> Test:
@@ -119,8 +123,8 @@ def _ready(peer: Peer, entry_point: str) -> set[str]:
         kind, *content = peer.receive()
     except trusted.Refused as error:
         raise Ended("forbidden", f"the program wrote {error}") from None
-    if kind == "ended" and len(content) == 2 and content[0] in _OWN_WORD:
-        raise Ended(content[0], str(content[1])[:300])
+    if kind == "ended" and len(content) == 2 and str(content[0]) in _OWN_WORD:
+        raise Ended(str(content[0]), str(content[1]))
     if kind != "ready" or len(content) != 1 or not isinstance(content[0], list):
         raise Ended("forbidden", "the program wrote to the judge's channel")
     names = {str(name) for name in content[0]}
@@ -142,6 +146,8 @@ def _lend(peer: Peer, scope: dict[str, Any], names: list[str]) -> None:
         if name in scope:
             continue
         kind, value, qualname = _guard(peer.call, 0, (name,), {})
+        if kind != "library" and callable(value) and trusted.is_a_librarys(name):
+            raise Ended("forbidden", f"the program lends the test its own {name}")
         try:
             scope[name] = trusted.library(value, qualname, name) if kind == "library" else value
         except trusted.Refused as error:

@@ -9,15 +9,15 @@ import collections
 import functools
 import importlib
 import io
+import keyword
 import pickle
-import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from stages.judge.inside import trusted
+from stages.judge.inside import objects, trusted
 from stages.judge.inside.encode import FORGOTTEN, Node
 from stages.judge.inside.trusted import Refused
 
@@ -25,11 +25,9 @@ from stages.judge.inside.trusted import Refused
 _TAGS = {
     *("passed", "seen", "complex", "scalar", "class", "module", "function", "home", "library"),
     *("coroutine", "list", "tuple", "set", "frozenset", "dict", "iterator", "array", "masked"),
-    *("objects", "namedtuple", "namespace", "random", "method", "partial", "pass", "object"),
+    *("objects", "sparse", "namedtuple", "namespace", "random", "method", "partial", "pass"),
+    "object",
 }
-
-
-_BIT_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 
 
 class _DataUnpickler(pickle.Unpickler):
@@ -74,7 +72,7 @@ class Decoder:
     ) -> None:
         self.stub, self.exported, self.passed, self.strict = stub, exported, passed, strict
         self.seen: dict[int, Any] = {}
-        self.inside = 0  # how many objects, as against plain containers, are being rebuilt
+        self.within: list[type] = []  # classes of the objects that are being rebuilt
 
     def decode(self, node: Node, into: Any = None) -> Any:
         """The value of `node`; an object's or container's content goes `into` an existing one.
@@ -91,7 +89,9 @@ class Decoder:
         try:
             build = getattr(self, f"_{tag}")
             return build(*node[1:], **({} if into is None else {"into": into}))
-        except (TypeError, AttributeError, KeyError, IndexError, ValueError) as error:
+        except (Refused, MemoryError):
+            raise
+        except Exception as error:
             if self.strict:
                 raise Refused(f"{tag}: {type(error).__name__}: {error}") from None
             raise
@@ -106,12 +106,12 @@ class Decoder:
         return complex(real, imaginary)
 
     def _scalar(self, kind: str, data: bytes) -> Any:
-        return np.frombuffer(data, _plain_dtype(kind))[0]
+        return np.frombuffer(data, objects.plain_dtype(kind))[0]
 
     def _class(self, module: str, qualname: str) -> type:
         cls = trusted.resolve(module, qualname)
         # A class in the place of its object has attributes of the same names.
-        if self.strict and not self.inside and not trusted.is_plain(cls):
+        if self.strict and not self.within and not trusted.is_plain(cls):
             raise Refused(f"the class {qualname} for a value")
         return cls
 
@@ -121,7 +121,11 @@ class Decoder:
         return importlib.import_module(name)
 
     def _function(self, handle: int, name: str) -> Callable[..., Any]:
-        return self.stub(int(handle), str(name))
+        if self.strict and self.within and not trusted.may_hold_functions(self.within[-1]):
+            raise Refused(f"a function in a {self.within[-1].__qualname__}")
+        # Libraries write code that names the functions they wrap.
+        usable = str(name).isidentifier() and not keyword.iskeyword(name)
+        return self.stub(int(handle), str(name) if usable else "function")
 
     def _home(self, handle: int) -> Any:
         return self.exported(int(handle))
@@ -168,21 +172,28 @@ class Decoder:
     def _array(
         self, number: int, kind: Node, shape: tuple[int, ...], data: bytes, into: Any = None
     ) -> Any:
-        array = np.frombuffer(data, _plain_dtype(kind, self.decode)).reshape(shape).copy()
+        dtype = objects.plain_dtype(kind if isinstance(kind, str) else self.decode(kind))
+        array = np.frombuffer(data, dtype).reshape(shape).copy()
         if into is not None:
             into[...] = array
         self.seen[number] = array if into is None else into
         return self.seen[number]
 
     def _random(self, number: int, algorithm: str, state: Node) -> Any:
-        if algorithm not in _BIT_GENERATORS:
-            raise Refused(f"a random generator by {algorithm}")
-        bits = getattr(np.random, algorithm)()
-        bits.state = self.decode(state)
-        result = self.seen[number] = np.random.Generator(bits)
+        result = self.seen[number] = objects.random_generator(algorithm, self.decode(state))
+        return result
+
+    def _sparse(
+        self, number: int, name: str, shape: tuple[int, ...], data: Node, coordinates: list[Node]
+    ) -> Any:
+        places = tuple(self.decode(part) for part in coordinates)
+        result = self.seen[number] = objects.sparse(name, shape, self.decode(data), places)
         return result
 
     def _masked(self, number: int, data: Node, mask: Node, fill: Node) -> Any:
+        # What is compared with it equals it wherever it is masked.
+        if self.strict and not (self.within and trusted.is_artist(self.within[-1])):
+            raise Refused("a masked array")
         parts = self.decode(data), self.decode(mask), self.decode(fill)
         result = np.ma.MaskedArray(parts[0], mask=parts[1], fill_value=parts[2])
         self.seen[number] = result
@@ -198,7 +209,10 @@ class Decoder:
 
     def _namedtuple(self, number: int, name: str, fields: list[str], items: list[Node]) -> Any:
         cls = collections.namedtuple(name, fields, rename=True)  # type: ignore[misc]
-        result = self.seen[number] = cls(*(self.decode(item) for item in items))
+        values = [self.decode(item) for item in items]
+        if self.strict and any(callable(value) for value in values):
+            raise Refused("data with something callable in it")
+        result = self.seen[number] = cls(*values)
         return result
 
     def _namespace(self, number: int, pairs: list[Node], into: Any = None) -> Any:
@@ -206,16 +220,15 @@ class Decoder:
         attributes = {str(self.decode(key)): self.decode(value) for key, value in pairs}
         if any(callable(value) for value in attributes.values()):
             raise Refused("data with something callable in it")
+        if any(trusted.is_special(key) for key in attributes):
+            raise Refused("data with a special attribute")
         vars(result).update(attributes)
         return result
 
     def _library(self, module: str, name: str) -> Any:
-        function: Any = importlib.import_module(module)
-        for part in name.split("."):
-            function = getattr(function, part)
-        if not self.inside or not trusted.is_library_function(function):
+        if not self.within:
             raise Refused(f"the function {module}.{name}")
-        return function
+        return trusted.resolve_function(module, name)
 
     def _partial(self, function: Node, arguments: list[Node], keywords: list[Node]) -> Any:
         bound = [self.decode(argument) for argument in arguments]
@@ -225,7 +238,8 @@ class Decoder:
     def _method(self, owner: Node, name: str) -> Any:
         holder = self.decode(owner)
         artist = trusted.is_artist(type(holder))
-        if not self.inside or not (artist or (type(holder) is list and name == "remove")):
+        known = artist or (type(holder) is list and name == "remove")
+        if not self.within or not known or trusted.is_special(name):
             raise Refused(f"the method {name} of {type(holder).__name__}")
         method = getattr(holder, name)
         if not isinstance(method, types.MethodType | types.BuiltinMethodType):
@@ -254,19 +268,19 @@ class Decoder:
         forgotten: list[Node],
         into: Any = None,
     ) -> Any:
-        self.inside += 1
+        cls = trusted.resolve(how[1], how[2])
+        self.within.append(cls)
         try:
             values = [self.decode(argument) for argument in arguments]
             named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
-            result = _make(how, values, named)
-            # An enum's member or a gate's only instance is everybody's: its state is not the
-            # program's to set. One just made is known here and as getrefcount's argument alone.
-            if state is not None and sys.getrefcount(result) > 2:
+            result = objects.make(cls, how, values, named)
+            content = state is not None or items is not None or pairs or forgotten
+            if content and objects.is_shared(result):
                 raise Refused(f"a state for a shared {type(result).__name__}")
             if into is not None:
-                result = _same_type(result, into)
+                result = objects.same_type(result, into)
             self.seen[number] = result
-            _restore(result, self.decode(state), replace=into is not None)
+            objects.restore(result, self.decode(state), replace=into is not None)
             if items is not None:
                 result.extend([self.decode(item) for item in items])
             for key, value in pairs or ():
@@ -278,56 +292,5 @@ class Decoder:
             if self.strict:
                 trusted.check_attributes(result)
         finally:
-            self.inside -= 1
+            self.within.pop()
         return result
-
-
-def _make(how: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    kind, module, qualname, *rest = how
-    cls: Any = trusted.resolve(module, qualname)
-    if kind == "new":
-        return cls.__new__(cls, *arguments, **keywords)
-    if kind == "call":
-        return cls(*arguments, **keywords)
-    if kind == "static":
-        function = getattr(cls, rest[0], None)
-        if isinstance(function, types.BuiltinFunctionType):
-            return function(*arguments, **keywords)
-    raise Refused(f"{qualname} made by {kind} {rest}")
-
-
-def _same_type(fresh: Any, existing: Any) -> Any:
-    if type(fresh) is not type(existing):
-        raise Refused(f"a {type(fresh).__name__} in the place of a {type(existing).__name__}")
-    return existing
-
-
-def _restore(instance: Any, state: Any, *, replace: bool) -> None:
-    """Give a new object its state, as pickle does (PEP 307, and PEP 3154 for slots)."""
-    if replace and hasattr(instance, "__dict__"):
-        vars(instance).clear()
-    if state is None:
-        return
-    setter = getattr(instance, "__setstate__", None)
-    if setter is not None:
-        setter(state)
-        return
-    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
-    if attributes:
-        vars(instance).update({str(key): value for key, value in attributes.items()})
-    for key, value in (slots or {}).items():
-        if not any(key in _slots(base) for base in type(instance).__mro__):
-            raise Refused(f"{type(instance).__name__} has no slot {key}")
-        setattr(instance, key, value)
-
-
-def _slots(cls: type) -> tuple[str, ...]:
-    slots = vars(cls).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
-
-
-def _plain_dtype(kind: Node, decode: Callable[[Node], Any] = lambda node: node) -> Any:
-    dtype = np.dtype(kind if isinstance(kind, str) else decode(kind))
-    if dtype.hasobject:
-        raise Refused("an array of addresses")
-    return dtype

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from stages.judge.inside import trusted
 
@@ -23,7 +24,7 @@ _FUNCTIONS = (
     *(np.ufunc, type(np.mean)),
 )
 _EMPTY: dict[str, str] = {}
-_ITERATORS = (
+ITERATORS = (
     types.GeneratorType,
     *map(type, map(iter, ([], (), _EMPTY, set(), range(0), _EMPTY.values(), _EMPTY.items()))),
     *(map, filter, zip, enumerate, reversed, itertools.chain, itertools.product),
@@ -98,7 +99,12 @@ class Encoder:
             return ("masked", number, *map(self.encode, parts))
         if isinstance(value, np.ndarray):
             return self._array(value, number)
-        if isinstance(value, _ITERATORS):
+        if scipy.sparse.issparse(value):
+            entries = value.tocoo()
+            places = [self.encode(part) for part in entries.coords]
+            data = self.encode(entries.data)
+            return ("sparse", number, cls.__name__, entries.shape, data, places)
+        if isinstance(value, ITERATORS):
             return ("iterator", number, self._items(value))
         if isinstance(value, _VIEWS):
             return ("list", number, self._items(value))
@@ -161,9 +167,7 @@ class Encoder:
             self.encode(state),
             None if items is None else [self.encode(item) for item in items],
             None if pairs is None else [(self.encode(k), self.encode(v)) for k, v in pairs],
-            self._pairs(
-                {key: vars(value)[key] for key in FORGOTTEN.get(type(value).__name__, ())}
-            ),
+            self._pairs({key: vars(value)[key] for key in FORGOTTEN.get(type(value).__name__, ())}),
         )
 
     def _foreign(self, value: Any, number: int) -> Node:  # noqa: PLR0911

@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 
 SOLUTION, TEST = "<solution>", "<test>"
+# What a call of the program may have come to, as its own process says.
+_CLAIMS = {"runtime_error", "forbidden", "out_of_memory", "wrong_answer"}
 _DETAIL = 300
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _PATH = re.compile(r"(?<![\w:/.])(?:/[\w.+-]+){2,}")
@@ -34,7 +36,7 @@ def check_failure(error: BaseException) -> tuple[str, str]:
     """Outcome and detail of what a test raised itself or a call of the program came back with."""
     judged: tuple[str, str] | None = getattr(error, "judged", None)
     if judged is not None:
-        return judged
+        return judged if judged[0] in _CLAIMS else ("forbidden", f"the outcome {judged[0]!r}")
     if isinstance(error, AssertionError):
         return "wrong_answer", describe(error)
     return solution_failure(error)
@@ -46,13 +48,19 @@ def describe(error: BaseException) -> str:
         message = str(error).strip()
     except BaseException:  # a program's own exception may fail to print
         message = ""
-    first = message.splitlines()[0] if message else ""
+    first = one_line(message)
     first = _PATH.sub(lambda match: match[0].rpartition("/")[2], _ADDRESS.sub("0x…", first))
     if isinstance(error, AssertionError):
         where = _test_line(error)
         first = first or (f"assertion at line {where} of the test" if where else "")
     name = type(error).__name__
-    return (f"{name}: {first}" if first else name)[:_DETAIL]
+    return one_line(f"{name}: {first}" if first else name)
+
+
+def one_line(text: str) -> str:
+    """Its first line, short, and such as any file or terminal takes: the program may choose it."""
+    first = next(iter(text[: 10 * _DETAIL].splitlines()), "")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in first)[:_DETAIL]
 
 
 def _refused(error: BaseException) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from stages.judge.inside import trusted
 from stages.judge.inside.decode import Decoder, pack, unpack
-from stages.judge.inside.encode import Encoder, Node, Unencodable
+from stages.judge.inside.encode import ITERATORS, Encoder, Node, Unencodable
 from stages.judge.inside.trusted import Refused
 
 _MAX_OUTPUT = 1 << 20  # characters of a call's standard output that the test gets to see
@@ -43,6 +43,7 @@ class Peer:
         self.exports: list[Callable[..., Any]] = []
         self.stubs: dict[int, tuple[Any, int]] = {}
         self.sends_random_state = False
+        self.closed = False
         self.owner = os.getpid()
 
     def export(self, function: Callable[..., Any]) -> int:
@@ -68,13 +69,14 @@ class Peer:
         """
         passed = [*arguments, *keywords.values()]
         encoder = self._encoder()
+        nodes = [encoder.encode(value) for value in passed]
         state = (random.getstate(), np.random.get_state()) if self.sends_random_state else None
         self.send(
             (
                 "call",
                 handle,
-                [encoder.encode(argument) for argument in arguments],
-                [(key, encoder.encode(value)) for key, value in keywords.items()],
+                nodes[: len(arguments)],
+                list(zip(keywords, nodes[len(arguments) :], strict=True)),
                 self._encoder().encode(state),
             )
         )
@@ -83,7 +85,7 @@ class Peer:
             if kind == "call":
                 self.serve(*content)
             elif kind == "return":
-                return self._returned(passed, *content)
+                return self._returned(passed, nodes, *content)
             elif kind == "raise":
                 self._raise(*content)
             else:
@@ -115,10 +117,13 @@ class Peer:
         try:
             with contextlib.redirect_stdout(output):
                 result = self.exports[handle](*values, **named)
+            first = {id(value): i for i, value in reversed(list(enumerate(passed)))}
             changes = [
                 position
                 for position, value in enumerate(passed)
-                if before[position] is not None and before[position] != self._content(value)
+                if first[id(value)] == position
+                and before[position] is not None
+                and before[position] != self._content(value)
             ]
             # What cannot take another's content in place is known to the test by its value alone.
             lost = {position for position in changes if not _is_replaceable(passed[position])}
@@ -160,6 +165,7 @@ class Peer:
             while view:
                 view = view[self.stream.write(view) or 0 :]
         except OSError:
+            self.closed = True
             raise Closed from None
 
     def receive(self) -> tuple[Any, ...]:
@@ -180,13 +186,18 @@ class Peer:
             except OSError:
                 chunk = b""
             if not chunk:
+                self.closed = True
                 raise Closed
             data += chunk
         return bytes(data)
 
-    def _returned(self, passed: list[Any], result: Node, changed: list[Node], output: str) -> Any:
+    def _returned(
+        self, passed: list[Any], nodes: list[Node], result: Node, changed: list[Node], output: str
+    ) -> Any:
         decoder = self._decoder(passed)
         for position, content in changed:
+            if not isinstance(content, tuple) or content[:1] != nodes[position][:1]:
+                raise Refused("an argument changed into something else")
             decoder.decode(content, into=passed[position])
         value = decoder.decode(result)
         sys.stdout.write(output)
@@ -212,7 +223,7 @@ class Peer:
 
     def _content(self, value: Any) -> bytes | None:
         """What a changed argument is told by; None for one that cannot change."""
-        if isinstance(value, _IMMUTABLE):
+        if isinstance(value, _IMMUTABLE + ITERATORS):  # to look into an iterator is to use it up
             return None
         try:
             return pack(self._encoder().encode(value))
@@ -232,7 +243,8 @@ def _exception(names: list[tuple[str, str]], message: str) -> Exception:
     """An exception of the first class named that a message alone makes."""
     for module, qualname in names:
         cls = trusted.resolve(str(module), str(qualname))
-        if issubclass(cls, Exception):
+        # As in a generator (PEP 479): it would end a test's loop over calls as if it were done.
+        if issubclass(cls, Exception) and not issubclass(cls, StopIteration | StopAsyncIteration):
             with contextlib.suppress(TypeError):
                 return cls(message)
     return RuntimeError(message)

@@ -45,11 +45,18 @@ Result = tuple[str, str, float]
 
 @dataclass
 class _Process:
-    """A confined process: its id, the pipe of its standard error, and the end of what it wrote."""
+    """A confined process: its id, the pipes of why it could not be confined and of its standard
+    error, and the end of what it wrote there."""
 
     id: int
+    refusal: int
     errors: int
     tail: bytes = b""
+
+    def wait_confined(self) -> None:
+        """Return once no more of our code runs before it is confined. Raises OSError."""
+        if why := _read_all(self.refusal):
+            raise OSError(f"confinement failed: {why.decode()}")
 
     def drain(self) -> bool:
         """Read what is there; False at the end of the stream."""
@@ -73,19 +80,28 @@ def run_task(code: int, test: int, timeout: float, memory_mb: int) -> Result:
         lambda: solution.run(_read_all(code).decode("utf-8", "surrogatepass"), theirs.fileno()),
         memory_mb,
         (code, theirs.fileno()),
+        may_execute=True,
     )
+    # Made after the program's process: the test may write a file that is a link to its report.
+    seal = os.urandom(16)
     checker = _start(
         lambda: check.run(
             json.loads(_read_all(test)),
             ours.fileno(),
-            lambda message: os.write(report_in_test, message),
+            lambda message: os.write(report_in_test, seal + message),
         ),
         memory_mb,
         (test, ours.fileno(), report_in_test),
+        may_execute=False,
     )
     for descriptor in (ours.detach(), theirs.detach(), report_in_test, code, test):
         os.close(descriptor)
-    outcome, detail = _watch(program, checker, report, start + timeout, memory_mb)
+    program.wait_confined()
+    checker.wait_confined()
+    received = _watch(program, checker, report, start + timeout, memory_mb)
+    outcome, detail = (
+        _decide(received, seal, program, checker) if isinstance(received, bytes) else received
+    )
     seconds = time.monotonic() - start
     for process in (program, checker):
         # Every process of its namespace dies with process 1, before waitpid returns.
@@ -101,28 +117,30 @@ def _read_all(descriptor: int) -> bytes:
         return file.read()
 
 
-def _start(body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...]) -> _Process:
+def _start(
+    body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...], *, may_execute: bool
+) -> _Process:
     """Fork a process with namespaces of its own, confine it, and run `body` in it."""
+    refusal, refusal_in_child = os.pipe()
     errors, errors_in_child = os.pipe()
     confine.new_namespaces()
     child = os.fork()
     if child:
+        os.close(refusal_in_child)
         os.close(errors_in_child)
-        return _Process(child, errors)
+        return _Process(child, refusal, errors)
     try:
         os.setsid()
         os.dup2(errors_in_child, 2)
-        confine.limit(memory_mb, kept)
+        confine.limit(memory_mb, (*kept, refusal_in_child))
         confine.mount_private()
         _prepare()
-        confine.drop_privileges()
+        confine.drop_privileges(may_execute=may_execute)
     except BaseException as error:
-        os.write(2, f"confinement failed: {error}".encode())
-        os._exit(_UNCONFINED)
+        os.write(refusal_in_child, f"{type(error).__name__}: {error}".encode())
+        os._exit(1)
+    os.close(refusal_in_child)
     return body()
-
-
-_UNCONFINED = 113  # exit status of a process that could not be confined
 
 
 def _prepare() -> None:
@@ -140,8 +158,8 @@ def _prepare() -> None:
 
 def _watch(
     program: _Process, checker: _Process, report: int, deadline: float, memory_mb: int
-) -> tuple[str, str]:
-    """Wait for the test's report, the end of a process or a broken limit."""
+) -> bytes | tuple[str, str]:
+    """What the test's process reported until it closed, or the verdict of a broken limit."""
     poll = select.poll()
     for descriptor in (report, program.errors, checker.errors):
         poll.register(descriptor, select.POLLIN)
@@ -165,14 +183,16 @@ def _watch(
             chunk = os.read(report, _MAX_REPORT)
             received += chunk
             if not chunk:
-                return _decide(received, program, checker)
+                return received
 
 
-def _decide(received: bytes, program: _Process, checker: _Process) -> tuple[str, str]:
+def _decide(received: bytes, seal: bytes, program: _Process, checker: _Process) -> tuple[str, str]:
     """The verdict, once the test's process has closed its report."""
     if not received:
         return _explain_end(checker) or ("judge_error", "the test's process hangs")
-    outcome, detail = json.loads(received)
+    if not received.startswith(seal):
+        return "forbidden", "the program had the judge's report written"
+    outcome, detail = json.loads(received.removeprefix(seal))
     if outcome != "ended":
         return outcome, detail
     return _explain_end(program) or ("forbidden", "the program closed the judge's channel")
@@ -192,8 +212,6 @@ def _explain_end(process: _Process) -> tuple[str, str] | None:
         while process.drain():
             pass
     errors = process.tail.decode("utf-8", "replace")
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _UNCONFINED:
-        return "judge_error", errors.strip()[-300:]
     if _OUT_OF_MEMORY.search(errors):
         return "out_of_memory", "an allocation failed in native code"
     if os.WIFEXITED(status):
