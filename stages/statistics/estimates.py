@@ -1,10 +1,13 @@
 """pass@k, the Wilson interval and the bootstrap interval of a mean."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from math import comb, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 Z_95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
@@ -49,19 +52,43 @@ def wilson(successes: int, trials: int) -> Interval:
     return Interval(share, low, high)
 
 
-def bootstrap_mean(values: Sequence[float], seed: int = 0, resamples: int = 10_000) -> Interval:
+def bootstrap_mean(
+    values: Sequence[float],
+    clusters: Sequence[Hashable] | None = None,
+    *,
+    seed: int = 0,
+    resamples: int = 10_000,
+) -> Interval:
     """Percentile bootstrap interval (95 %) of a mean over tasks: Efron & Tibshirani 1993, ch. 13.
 
-    `values` has one number a task. Raises ValueError when empty.
+    `values` has one number a task; of paired differences it is the paired bootstrap. `clusters`
+    says to what each value belongs; whole clusters are drawn then (Davison & Hinkley 1997, section
+    3.8), since values of one cluster vary together. Raises ValueError when empty.
+    """
+    sums, sizes = cluster_totals(values, clusters)
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for start in range(0, resamples, 500):  # bounds memory: 500 x clusters indices at a time
+        count = min(500, resamples - start)
+        draws = generator.integers(0, len(sums), (count, len(sums)))
+        means[start : start + count] = sums[draws].sum(axis=1) / sizes[draws].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(sums.sum() / sizes.sum()), float(low), float(high))
+
+
+def cluster_totals(
+    values: Sequence[float], clusters: Sequence[Hashable] | None
+) -> tuple[Array, Array]:
+    """(sum, size) of every cluster, in order of appearance; without clusters each value is one.
+
+    Raises ValueError when `values` is empty.
     """
     if len(values) == 0:
         raise ValueError("no values to average")
-    array = np.asarray(values, dtype=np.float64)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
-    for start in range(0, resamples, 500):  # bounds memory: 500 x tasks indices at a time
-        count = min(500, resamples - start)
-        draws = generator.integers(0, len(array), (count, len(array)))
-        means[start : start + count] = array[draws].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(array.mean()), float(low), float(high))
+    if clusters is None:
+        return np.asarray(values, dtype=np.float64), np.ones(len(values))
+    position = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
+    indices = [position[cluster] for cluster in clusters]
+    weights = np.asarray(values, dtype=np.float64)
+    sizes = np.bincount(indices).astype(np.float64)
+    return np.bincount(indices, weights=weights).astype(np.float64), sizes
