@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 # An 8-gram that more tasks of a benchmark hold is boilerplate, such as the head of every test.
 MAX_TASKS = 3
 # A prompt also counts when it is the same as a whole, from this many words on.
-MIN_PROMPT_WORDS = 5
+MIN_PROMPT_WORDS = 3
 
 
 @dataclass(frozen=True)

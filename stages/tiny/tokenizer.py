@@ -61,7 +61,7 @@ CHAT_TEMPLATE = """{%- set media = namespace(images=0, videos=0) %}
 
 @cache
 def qwen_ranks() -> Ranks:
-    """Token bytes → rank of Qwen's tokenizer, from the `dashscope` package (a dev dependency)."""
+    """Token bytes → rank of Qwen's tokenizer, from the `dashscope` package (a dependency)."""
     text = files("dashscope.resources").joinpath("qwen.tiktoken").read_text("ascii")
     pairs = (line.split() for line in text.splitlines() if line)
     return {base64.b64decode(token): int(rank) for token, rank in pairs}
