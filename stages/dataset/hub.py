@@ -31,8 +31,8 @@ def download(
     """Commit that `revision` names now, and the split files at that commit in the local cache.
 
     `select` picks the files of each split from the repository's listing. A connection that breaks
-    is taken up again; after a failure the next call asks only for the files that had not arrived. A file
-    whose SHA-256 is not the hub's is refused.
+    is taken up again; after a failure the next call asks only for the files that had not arrived.
+    A file whose SHA-256 is not the hub's is refused.
 
     Raises StageError: hub unreachable, no such dataset or revision, access not granted, a missing
     split, an interrupted or damaged download.
