@@ -7,11 +7,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from stages.comparison import as_markdown, compare
 from stages.params import load_params
-from stages.runtime import atomic_open, stage_main
+from stages.runtime import atomic_open, read_jsonl, stage_main
 
 REPORT = Path("metrics/report.md")
-FINETUNED = "finetuned"
+BASE, FINETUNED = "base", "finetuned"
 METRICS = ("data", "train", "merge", "calibration")
 TITLES = {
     "dataset": "test split",
@@ -34,6 +35,10 @@ def main() -> None:
     models = {name: _read(f"evaluate/{name}.json") for name in [*params.baselines, FINETUNED]}
     published = YAML(typ="safe", pure=True).load(Path("published.yaml"))
     text = render(params.profile, models, metrics, published)
+    if BASE in params.baselines:
+        base, own = (read_jsonl(Path(f"data/outcomes/{name}.jsonl")) for name in (BASE, FINETUNED))
+        text += "\n## Base (a) and fine-tuned (b) on the same tasks\n\n"
+        text += as_markdown(compare(base, own), "the base model", "the fine-tuned model")
     with atomic_open(REPORT) as file:
         file.write(text)
     print(f"{REPORT}: {', '.join(models)}")
@@ -52,7 +57,7 @@ def render(
     8B model's and stand only beside full-scale runs: at another scale they compare nothing.
     """
     full = profile == "full"
-    names = sorted(models, key=lambda name: (name != "base", name != FINETUNED))
+    names = sorted(models, key=lambda name: (name != BASE, name != FINETUNED))
     header = ["", *("fine-tuned" if name == FINETUNED else name for name in names)]
     header += ["published base", "published r32, 1 epoch"] if full else []
     rows = [_losses(names, metrics["train"], published if full else None)]
@@ -84,7 +89,7 @@ def _benchmarks(figures: dict[str, Any]) -> list[str]:
 def _losses(
     names: Sequence[str], train: dict[str, Any], published: dict[str, Any] | None
 ) -> list[str]:
-    known = {"base": train["eval_loss_first"], FINETUNED: train["eval_loss"]}
+    known = {BASE: train["eval_loss_first"], FINETUNED: train["eval_loss"]}
     row = ["eval_loss", *(_loss(known.get(name)) for name in names)]
     return row + (
         ["", _loss(published["rank_comparison"]["r32"]["eval_loss"])] if published else []
@@ -169,7 +174,7 @@ def _published(reference: dict[str, Any], name: str) -> list[str]:
     figures = reference.get(keys.get(name, ""), {})
     return [
         f"{figures[model]:.1f}" if model in figures else ""
-        for model in ("base", "finetuned_r32_1ep")
+        for model in (BASE, "finetuned_r32_1ep")
     ]
 
 
