@@ -19,6 +19,21 @@ def test_wilson_of_the_published_counts(passed: int, low: float, high: float) ->
     assert round(100 * interval.high, 1) == high
 
 
+@pytest.mark.parametrize(
+    ("passed", "tasks", "percent"),
+    [
+        *((61, 151, 40.40), (66, 151, 43.71), (58, 151, 38.41), (49, 151, 32.45), (74, 151, 49.01)),
+        *((44, 151, 29.14), (43, 151, 28.48), (34, 151, 22.52), (18, 151, 11.92), (38, 151, 25.17)),
+        *((402, 796, 50.50), (257, 796, 32.29)),
+    ],
+)
+def test_published_percentages_are_these_counts(passed: int, tasks: int, percent: float) -> None:
+    interval = wilson(passed, tasks)
+    assert round(100 * interval.estimate, 2) == percent
+    reference = binomtest(passed, tasks).proportion_ci(0.95, method="wilson")
+    assert interval[1:] == pytest.approx((reference.low, reference.high), abs=1e-12)
+
+
 @given(st.integers(1, 2000), st.data())
 def test_wilson_agrees_with_scipy(trials: int, data: st.DataObject) -> None:
     successes = data.draw(st.integers(0, trials))

@@ -73,7 +73,7 @@ def test_the_detectable_mean_is_detected_in_four_of_five(tasks: int, spread: flo
     differences = generator.normal(0.0, spread, tasks)
     shift = detectable_mean(list(differences))
     draws = generator.normal(shift, differences.std(ddof=1), (400, tasks))
-    shown = sum(stats.ttest_1samp(draw, 0.0).pvalue < 0.05 for draw in draws)
+    shown = (stats.ttest_1samp(draws, 0.0, axis=1).pvalue < 0.05).sum()
     assert 0.7 < shown / 400 < 0.9
 
 

@@ -83,3 +83,42 @@ def test_each_category_has_its_own_tasks() -> None:
     assert code["by_category"]["hardware_and_providers"]["tasks"] == 2
     assert code["by_category"]["circuits_and_gates"]["pass_at_1"] == 1.0
     assert code["by_type"]["code_generation"]["pass_at_1"] == 1.0
+
+
+def test_scorable_tasks_are_a_slice_of_code_alone() -> None:
+    outcomes = [
+        outcome(0, "passed"),
+        outcome(1, "wrong_answer"),
+        outcome(2, "wrong_answer", scorable=False),
+        outcome(3, "wrong_answer", scorable=False, multimodal=True, condition="blank_images"),
+        outcome(4, None),
+    ]
+    figures = summarise(outcomes, [1])["dataset"]
+    assert figures["code"]["all"]["pass_at_1"] == pytest.approx(1 / 3, abs=1e-6)
+    assert figures["code"]["scorable"]["tasks"] == 2
+    assert figures["code"]["scorable"]["pass_at_1"] == 0.5
+    assert "scorable" not in figures["qa"]
+
+
+def test_the_category_of_qiskit_humaneval_is_its_difficulty() -> None:
+    outcomes = [
+        outcome(i, "passed", benchmark="qiskit_humaneval", category=category)
+        for i, category in enumerate(("basic", "basic", "difficult"))
+    ]
+    code = summarise(outcomes, [1])["qiskit_humaneval"]["code"]
+    assert code["by_difficulty"]["basic"]["tasks"] == 2
+    assert "by_category" not in code
+
+
+def test_pass_at_10_is_the_unbiased_mean_over_tasks() -> None:
+    outcomes = [
+        outcome(i, "passed" if sample < i else "timeout", sample=sample)
+        for i in range(3)
+        for sample in range(10)
+    ]
+    figures = summarise(outcomes, [1, 5, 10])["dataset"]["code"]["all"]
+    # Tasks with 0, 1 and 2 correct of 10; at k = 5: 0, 1/2, 1 - C(8, 5) / C(10, 5) = 7/9.
+    assert figures["pass_at_1"] == pytest.approx(0.1, abs=1e-6)
+    assert figures["pass_at_5"] == pytest.approx((0 + 1 / 2 + 7 / 9) / 3, abs=1e-6)
+    assert figures["pass_at_10"] == pytest.approx(2 / 3, abs=1e-6)
+    assert figures["pass_at_10_low"] < 2 / 3 <= figures["pass_at_10_high"]
