@@ -5,11 +5,13 @@
 8-gram says nothing. benchmarks/decontamination.py measures what the constants below find.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,26 +151,40 @@ def task_print(content: Content) -> TaskPrint:
 
 def index_tasks(tasks: Iterable[tuple[str, TaskPrint]], thresholds: Thresholds) -> TaskIndex:
     """The index of a benchmark's tasks, given with their ids."""
-    ids, prints = [], []
+    ids: list[str] = []
+    entry_points: list[str] = []
+    images: list[str | None] = []
+    parts: list[tuple[int, Rule, bool]] = []
+    keys, lengths, texts = array("Q"), array("q"), array("i")
+    # The same text in many tasks is one task asked often, not boilerplate.
+    numbers: dict[bytes, int] = {}
     for task_id, task in tasks:
+        for part in task.parts:
+            content = part.keys.tobytes()
+            keys.frombytes(content)
+            lengths.append(len(part.keys))
+            text = blake2b(content, digest_size=16).digest()
+            texts.append(numbers.setdefault(text, len(numbers)))
+            parts.append((len(ids), part.rule, part.whole))
         ids.append(task_id)
-        prints.append(task)
-    parts = [part for task in prints for part in task.parts]
-    keys, owners = _distinctive(parts)
-    names = Counter(task.entry_point for task in prints)
+        entry_points.append(task.entry_point)
+        images.append(task.image)
+    owners = np.repeat(np.arange(len(parts), dtype=np.int32), np.array(lengths, dtype=np.int64))
+    distinctive, owners = _distinctive(
+        np.array(keys, dtype=np.uint64), owners, np.array(texts, dtype=np.int32)
+    )
+    names = Counter(entry_points)
     return TaskIndex(
         thresholds=thresholds,
         task_ids=ids,
-        entry_points=[task.entry_point for task in prints],
-        images=[task.image for task in prints],
-        keys=keys,
+        entry_points=entry_points,
+        images=images,
+        keys=distinctive,
         owners=owners,
         totals=np.bincount(owners, minlength=len(parts)),
-        part_tasks=np.repeat(
-            np.arange(len(prints), dtype=np.int32), [len(task.parts) for task in prints]
-        ),
-        part_rules=[part.rule for part in parts],
-        part_whole=np.array([part.whole for part in parts], dtype=np.bool_),
+        part_tasks=np.array([task_number for task_number, *_ in parts], dtype=np.int32),
+        part_rules=[rule for _, rule, _ in parts],
+        part_whole=np.array([whole for *_, whole in parts], dtype=np.bool_),
         names=frozenset(name for name, count in names.items() if name and count <= MAX_TASKS),
     )
 
@@ -219,22 +235,27 @@ def _asked(content: Content) -> str:
     return docstring(content.prompt, content.entry_point) if content.is_stub else content.prompt
 
 
-def _distinctive(parts: Sequence[Part]) -> tuple[Keys, NDArray[np.int32]]:
-    """Keys of all parts without boilerplate, sorted, and the part of each."""
-    none = np.empty(0, dtype=np.uint64)
-    keys = np.concatenate([none, *(part.keys for part in parts)])
-    owners = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.keys) for part in parts])
-    # The same text in many tasks is one task asked often, not boilerplate.
-    texts: dict[bytes, int] = {}
-    text_of = np.array(
-        [texts.setdefault(part.keys.tobytes(), len(texts)) for part in parts], dtype=np.uint64
-    )
-    pairs = np.unique(np.stack([keys, text_of[owners]]), axis=1)
-    distinct, counts = np.unique(pairs[0], return_counts=True)
-    kept = ~np.isin(keys, distinct[counts > MAX_TASKS])
-    keys, owners = keys[kept], owners[kept]
-    order = np.argsort(keys, kind="stable")
-    return keys[order], owners[order]
+def _distinctive(
+    keys: Keys, owners: NDArray[np.int32], texts: NDArray[np.int32]
+) -> tuple[Keys, NDArray[np.int32]]:
+    """The keys that at most MAX_TASKS texts hold, sorted, and the part of each.
+
+    `owners[i]` is the part of `keys[i]`, `texts[p]` the text of part `p`.
+    """
+    held_by = texts[owners]
+    order = np.lexsort((held_by, keys))
+    keys, owners, held_by = keys[order], owners[order], held_by[order]
+    first_of_key = _differs_from_last(keys)
+    first_of_text = first_of_key | _differs_from_last(held_by)
+    number = np.cumsum(first_of_key, dtype=np.int32) - 1
+    kept = np.bincount(number[first_of_text])[number] <= MAX_TASKS
+    return keys[kept], owners[kept]
+
+
+def _differs_from_last(values: NDArray[Any]) -> NDArray[np.bool_]:
+    differs = np.ones(len(values), dtype=np.bool_)
+    differs[1:] = values[1:] != values[:-1]
+    return differs
 
 
 def _array(keys: Iterable[int]) -> Keys:
