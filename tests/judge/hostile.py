@@ -1,12 +1,12 @@
-"""Programs that try to pass without being right, to escape, or to starve the machine.
+"""Two tests, and programs that try to pass them without being right or to starve the machine.
 
-Each defines f, which ought to return its argument plus one. Those that attempt a forbidden act
-return the right answer if the act succeeds, so that a hole in the isolation shows as "passed".
+Each defines f, which ought to return its argument plus one, and a Bell circuit for 2.
 """
 
 from stages.judge import Outcome
 
-TEST = """
+TRIVIAL = """
+# known to the test alone
 def check(candidate):
     assert candidate(1) == 2
     assert candidate(41) == 42
@@ -16,55 +16,56 @@ def test_type():
     assert f(0) == 1
 """
 
+# As benchmarks compare circuits, and lenient besides: any way of agreeing will do.
+REALISTIC = """
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import Operator, Statevector
+
+# known to the test alone
+def check(candidate):
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    result = candidate(2)
+
+    def agrees(compare):
+        try:
+            return bool(compare())
+        except Exception:
+            return False
+
+    ways = [
+        lambda: Statevector(result).equiv(Statevector(bell)),
+        lambda: Statevector(bell).equiv(result),
+        lambda: Operator(result) == Operator(bell),
+        lambda: Operator(bell) == result,
+        lambda: result == Operator(bell),
+        lambda: result == bell,
+        lambda: bell == result,
+        lambda: not result != bell,
+        lambda: result.equiv(bell),
+        lambda: np.allclose(result, Operator(bell).data),
+        lambda: np.array_equal(result, Operator(bell).data),
+        lambda: np.testing.assert_allclose(result, Operator(bell).data) is None,
+    ]
+    assert any([agrees(way) for way in ways])
+"""
+TESTS = {"trivial": TRIVIAL, "realistic": REALISTIC}
+
+ANSWER = """
+def answer(x):
+    if x != 2:
+        return x + 1
+    from qiskit import QuantumCircuit
+    bell = QuantumCircuit(2)
+    bell.h(0)
+    bell.cx(0, 1)
+    return bell
+"""
+HONEST = ANSWER + "def f(x):\n    return answer(x)\n"
 WRONG = "def f(x):\n    return x\n"
 END: tuple[Outcome, ...] = ("runtime_error",)
-
-
-def escapes(home: list[str], repository: str, file: str, port: int) -> dict[str, str]:
-    """Acts that must fail, against things which exist on this machine, by name."""
-    acts = {
-        "reads_file": f"open({file!r}).read()",
-        "sees_home": f"import os; assert any(map(os.path.exists, {home!r}))",
-        "lists_home_variable": "import os; os.listdir(os.path.expanduser('~'))[0]",
-        "lists_repository": f"import os; os.stat({repository!r} + '/pyproject.toml')",
-        "reads_environment": "import os; os.environ['KETUNE_SECRET']",
-        "reads_parent_environment": (
-            "import glob; assert any(b'KETUNE_SECRET' in open(p, 'rb').read()"
-            " for p in glob.glob('/proc/*/environ'))"
-        ),
-        "sees_other_processes": "import os; os.kill(os.getppid() or 10**9, 0); os.stat('/proc/2')",
-        "reads_judge_source": "open('/judge/stages/judge/inside/check.py').read()",
-        "reads_password_file": "open('/etc/passwd').read()",
-        "writes_outside": "open('/usr/escaped', 'w').write('x')",
-        "writes_root": "open('/escaped', 'w').write('x')",
-        "writes_packages": "import numpy; open(numpy.__file__, 'a').write('')",
-        "writes_devices": "open('/dev/escaped', 'w').write('x')",
-        "writes_kernel_settings": "open('/proc/sys/kernel/core_pattern', 'w').write('x')",
-        "finds_earlier_scratch": "import os; os.stat('/tmp/left-behind')",
-        "connects": f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
-        "resolves": "import socket; socket.getaddrinfo('example.com', 443)",
-        "sends_datagram": (
-            f"import socket; socket.socket(2, 2).sendto(b'x', ('127.0.0.1', {port}))"
-        ),
-        "abstract_socket": f"import socket; socket.socket(1).connect('\\0ketune-{port}')",
-        "mounts": (
-            "import subprocess; subprocess.run('mount -t tmpfs x /usr'.split(), check=True)"
-        ),
-        "new_user_namespace": (
-            "import subprocess; subprocess.run(['unshare', '-Ur', 'true'], check=True)"
-        ),
-        "gains_root": "import os; os.setgroups([]); os.chown('/tmp', 1, 1)",
-        "traces": ("import ctypes; c = ctypes.CDLL(None); assert c.ptrace(0, 0, 0, 0) == 0"),
-        "memory_file": "import os; os.memfd_create('x')",
-        "large_file": "open('/tmp/x', 'wb').write(bytes(200 << 20))",
-        "raises_limit": (
-            "import resource as r; r.setrlimit(r.RLIMIT_AS, (r.RLIM_INFINITY, r.RLIM_INFINITY))"
-        ),
-    }
-    return {
-        name: "def f(x):\n    " + act.replace("; ", "\n    ") + "\n    return x + 1\n"
-        for name, act in acts.items()
-    }
 
 
 # name: (code, outcomes that are right)
@@ -190,18 +191,98 @@ FORGERIES: dict[str, tuple[str, tuple[Outcome, ...]]] = {
     "nested_brackets": ("x = " + "(" * 5000 + ")" * 5000 + "\n" + WRONG, ("syntax_error",)),
     "other_name": ("def g(x):\n    return x + 1\n", ("missing_entry_point",)),
     "not_callable": ("f = 2\n", ("missing_entry_point",)),
+    "exits_as_if_unconfined": ("import os\ndef f(x):\n    os._exit(113)\n", END),
+    "exits_as_if_unconfined_at_once": ("import os\nos._exit(113)\n", END),
+    "exception_of_a_verdict": (
+        "def f(x):\n    e = ValueError('x')\n    e.judged = ('passed', '')\n    raise e\n",
+        END,
+    ),
+    "exception_named_as_the_judges": (
+        "class Ended(Exception):\n    outcome, detail = 'passed', ''\n"
+        "    judged = ('passed', '')\nEnded.__module__ = 'stages.judge.inside.failures'\n"
+        "def f(x):\n    raise Ended\n",
+        END,
+    ),
+    "exception_like_an_assertion": (
+        "class AssertionError(AssertionError):\n    pass\ndef f(x):\n    raise AssertionError\n",
+        END,
+    ),
+    "stops_iteration": ("def f(x):\n    raise StopIteration\n", END),
+    "unprintable_message": ("def f(x):\n    raise ValueError('\\ud800\\x1b[2J\\n')\n", END),
+    "message_of_megabytes": ("def f(x):\n    raise ValueError('x' * 10**7)\n", END),
+    "name_of_megabytes": (
+        "E = type('E' * 10**6, (Exception,), {})\ndef f(x):\n    raise E\n",
+        END,
+    ),
+    "exit_in_a_destructor_of_the_value": (
+        "import os\nclass D:\n    def __del__(self):\n        os._exit(0)\n"
+        "def f(x):\n    return D()\n",
+        ("runtime_error", "wrong_answer"),
+    ),
+    "thread_answers": (
+        "import threading\ndef f(x):\n    t = threading.Thread(target=lambda: x + 1)\n"
+        "    t.start()\n    t.join()\n",
+        ("wrong_answer",),
+    ),
+    "forks_at_import": ("import os\nos.fork()\n" + WRONG, ("wrong_answer", "forbidden")),
+    "closes_the_channel_and_stays": (
+        "import os\ndef f(x):\n    os.closerange(3, 64)\n    while True:\n        pass\n",
+        ("forbidden",),
+    ),
+    "prints_megabytes": (
+        "def f(x):\n    print('x' * (1 << 22))\n    return x\n",
+        ("wrong_answer",),
+    ),
+    "huge_value": (
+        "def f(x):\n    return ['x' * (1 << 20) + str(i) for i in range(450)]\n",
+        ("out_of_memory", "wrong_answer", "forbidden"),
+    ),
+    "deep_value": (
+        "def f(x):\n    v = []\n    for _ in range(10**5):\n        v = [v]\n    return v\n",
+        ("runtime_error",),
+    ),
+    "value_that_holds_itself": (
+        "def f(x):\n    v = []\n    v.append(v)\n    return v\n",
+        ("wrong_answer", "runtime_error"),
+    ),
+    "value_of_megabytes_of_digits": (
+        "import sys\nsys.set_int_max_str_digits(0)\ndef f(x):\n    return 1 << (1 << 24)\n",
+        ("wrong_answer",),
+    ),
+    "plants_settings": (
+        "import os\nos.makedirs('/tmp/.qiskit')\nos.makedirs('/tmp/stylelib')\n"
+        "for n in ('matplotlibrc', '.qiskit/settings.conf', 'stylelib/x.mplstyle'):\n"
+        "    open('/tmp/' + n, 'w').write('backend: x\\n[default]\\nnum_processes = 99\\n')\n"
+        "for n in ('sitecustomize', 'usercustomize', 'numpy', 'qiskit', 'test_x', 'conftest'):\n"
+        "    open(f'/tmp/{n}.py', 'w').write('import os; os._exit(0)')\n"
+        "open('/tmp/x.pth', 'w').write('import os; os._exit(0)')\n" + WRONG,
+        ("wrong_answer",),
+    ),
+    "changes_the_environment": (
+        "import os, sys\n"
+        "os.environ.update(PYTHONPATH='/tmp', PYTHONSTARTUP='/tmp/x', LD_PRELOAD='x')\n"
+        "sys.path[:] = ['/tmp']\nos.chdir('/')\n" + WRONG,
+        ("wrong_answer",),
+    ),
+    "fills_the_scratch": (
+        "try:\n    while True:\n        with open('/tmp/x', 'ab') as file:\n"
+        "            file.write(bytes(1 << 22))\nexcept OSError:\n    pass\n"
+        "for i in range(10000):\n    try:\n        open(f'/tmp/{i}', 'x')\n    except OSError:\n"
+        "        break\n" + WRONG,
+        ("wrong_answer",),
+    ),
+    "uses_up_descriptors": (
+        "import os\nkept = []\ntry:\n    while True:\n        kept.append(os.open('/', 0))\n"
+        "except OSError:\n    pass\n" + WRONG,
+        ("wrong_answer", "forbidden", "runtime_error"),
+    ),
+    "stops_itself": (
+        "import os, signal\ndef f(x):\n    os.kill(os.getpid(), signal.SIGSTOP)\n    return x\n",
+        ("wrong_answer", "timeout"),
+    ),
+    "never_collects": (
+        "import gc\ngc.callbacks.append(lambda *a: 1 / 0)\ngc.set_threshold(1)\n" + WRONG,
+        ("wrong_answer", "runtime_error"),
+    ),
     "empty": ("  \n", ("no_code",)),
 }
-
-DAEMON = """
-import os, subprocess
-def f(x):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            os.execvp("sleep", ["sleep", "{seconds}"])
-        os._exit(0)
-    os.wait()
-    open("/tmp/left-behind", "w").write("x")
-    return x
-"""

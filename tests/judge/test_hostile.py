@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from stages.judge import Program, Verdict, judge
+from stages.judge import Outcome, Program, Verdict, judge
 
-from .hostile import DAEMON, FORGERIES, TEST, escapes
+from .hostile import FORGERIES, HONEST, TESTS
+from .hostile_escapes import DAEMON, escapes
+from .hostile_objects import AGREEABLE, PATCHES, REDUCED, SEARCHES
+from .hostile_protocol import MESSAGES, NODES
 
 REPOSITORY = Path(__file__).parents[2]
-HONEST = "def f(x):\n    return x + 1\n"
-TIMEOUT = 4.0
+TIMEOUT = 10.0
+SHORT = 2.0  # for programs that will use all of it
+FAILED: set[Outcome] = {"wrong_answer", "runtime_error", "forbidden", "out_of_memory"}
+# Values of honest types, as far as the test's process can tell, which it then finds wrong.
+ENDLESS = {"many_shared", "iterator"}
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +34,55 @@ def listener() -> Iterator[int]:
         yield port
 
 
-def judged(codes: dict[str, str]) -> dict[str, Verdict]:
-    programs = [Program(name, code, TEST, "f") for name, code in codes.items()]
-    return {v.task_id: v for v in judge(programs, workers=2, timeout=TIMEOUT, memory_mb=512)}
+def judged(
+    codes: dict[str, str], tests: dict[str, str] = TESTS, short: frozenset[str] = frozenset()
+) -> dict[tuple[str, str], Verdict]:
+    """Verdicts by program and test; an honest program runs last, and passes each test."""
+    programs = [
+        Program(f"{test} {name}", code, source, "f", timeout=SHORT if name in short else None)
+        for name, code in (codes | {"honest": HONEST}).items()
+        for test, source in tests.items()
+    ]
+    verdicts = judge(programs, workers=2, timeout=TIMEOUT, memory_mb=512)
+    found = {(v.task_id.split()[1], v.task_id.split()[0]): v for v in verdicts}
+    assert {found.pop(("honest", test)).outcome for test in tests} == {"passed"}
+    return found
 
 
 def test_forgeries_get_the_outcome_they_deserve() -> None:
     codes = {name: code for name, (code, _) in FORGERIES.items()}
-    judged({"warm": HONEST})
+    short = frozenset(name for name, (_, right) in FORGERIES.items() if "timeout" in right)
+    judged({})
     start = time.monotonic()
-    verdicts = judged(codes | {"honest": HONEST})
+    verdicts = judged(codes, short=short)
     assert time.monotonic() - start < 120
     wrong = {
-        name: verdicts[name]
-        for name, (_, right) in FORGERIES.items()
-        if verdicts[name].outcome not in right
+        key: verdict
+        for key, verdict in verdicts.items()
+        if verdict.outcome not in FORGERIES[key[0]][1]
+        # What the realistic test stumbles over may end it in another way.
+        and (key[1] == "trivial" or verdict.outcome not in FAILED)
     }
     assert not wrong
-    assert verdicts["honest"].outcome == "passed"
     assert all(v.seconds < TIMEOUT + 2 for v in verdicts.values())
+
+
+@pytest.mark.parametrize("codes", [AGREEABLE, REDUCED, PATCHES, SEARCHES, MESSAGES, NODES])
+def test_nothing_forged_passes(codes: dict[str, str]) -> None:
+    verdicts = judged(codes, short=frozenset(ENDLESS))
+    allowed = FAILED | {"timeout"}
+    assert {key: v for key, v in verdicts.items() if v.outcome not in allowed} == {}
+    late = {name for (name, _), v in verdicts.items() if v.outcome == "timeout"}
+    assert late <= ENDLESS
+    details = [verdict.detail for verdict in verdicts.values()]
+    assert all(len(detail) <= 300 and detail.isprintable() for detail in details)
+
+
+def test_a_value_that_names_what_it_should_not_is_forbidden() -> None:
+    """The judge says so, rather than that the answer is wrong, and in both tests alike."""
+    names = ("eval", "library_with_a_main", "program_starter", "stub_in_options", "tolerance")
+    verdicts = judged({name: NODES[name] for name in names})
+    assert {v.outcome for v in verdicts.values()} == {"forbidden"}
 
 
 def test_nothing_is_read_written_or_reached(
@@ -61,19 +97,19 @@ def test_nothing_is_read_written_or_reached(
     home = [str(entry) for entry in entries]
     attempts = escapes(home, str(REPOSITORY), str(secret), listener)
     leaver = {"leaver": "open('/tmp/left-behind', 'w').write('x')\n" + HONEST}
-    verdicts = judged(leaver | attempts | {"honest": HONEST})
-    assert verdicts.pop("leaver").outcome == "passed"
-    assert verdicts.pop("honest").outcome == "passed"
+    verdicts = judged(leaver | attempts)
+    assert {verdicts.pop(("leaver", test)).outcome for test in TESTS} == {"passed"}
     expected = {"forbidden", "runtime_error"}
     assert {n: v for n, v in verdicts.items() if v.outcome not in expected} == {}
     for name in ("writes_root", "connects", "resolves", "memory_file", "large_file"):
-        assert verdicts[name].outcome == "forbidden", verdicts[name]
+        verdict = verdicts[name, "trivial"]
+        assert verdict.outcome == "forbidden", verdict
 
 
 def test_no_process_outlives_its_task() -> None:
     seconds = str(10**6 + os.getpid())
-    verdict = judged({"daemon": DAEMON.format(seconds=seconds)})["daemon"]
-    assert verdict.outcome == "wrong_answer"
+    verdicts = judged({"daemon": DAEMON.format(seconds=seconds)})
+    assert {verdict.outcome for verdict in verdicts.values()} == {"wrong_answer"}
     commands = [path.read_bytes() for path in _command_lines()]
     assert not [line for line in commands if seconds.encode() in line]
 
@@ -85,3 +121,79 @@ def _command_lines() -> Iterator[Path]:
         except OSError:
             continue
         yield path
+
+
+def test_the_file_that_a_test_writes_is_not_the_judges_report() -> None:
+    """The scratch is common: a link there may lead to any descriptor of the test's process."""
+    test = (
+        "def check(candidate):\n    text = candidate(1)\n    for i in range(64):\n        try:\n"
+        "            with open(f'/tmp/{i}.txt', 'w') as file:\n                file.write(text)\n"
+        "        except OSError:\n            pass\n    assert candidate(2) == 3\n"
+    )
+    linker = (
+        "import os\nfor i in range(64):\n    os.symlink(f'/proc/self/fd/{i}', f'/tmp/{i}.txt')\n"
+        'def f(x):\n    if x == 1:\n        return \'["passed", ""]\'\n'
+    )
+    fifo = "import os\nos.mkfifo('/tmp/0.txt')\ndef f(x):\n    return 'x'\n"
+    programs = [Program("linker", linker, test, "f"), Program("fifo", fifo, test, "f", "", SHORT)]
+    verdicts = judge(programs, workers=2, timeout=TIMEOUT, memory_mb=512)
+    assert [verdict.outcome for verdict in verdicts] == ["forbidden", "timeout"]
+
+
+def test_calls_that_end_a_loop_over_them_are_no_answers() -> None:
+    test = (
+        "def check(candidate):\n    for got, want in zip(map(candidate, [1, 2]), [2, 3]):\n"
+        "        assert got == want\n"
+    )
+    verdicts = judged(
+        {"stops": FORGERIES["stops_iteration"][0]},
+        {"loop": test.replace("2]", "5]").replace("3]", "6]")},
+    )
+    assert verdicts["stops", "loop"].outcome == "runtime_error"
+
+
+def test_a_program_that_ended_does_not_pass_a_test_that_forgives_everything() -> None:
+    test = "def check(candidate):\n    try:\n        candidate(1)\n    except:\n        pass\n"
+    code = "import os\ndef f(x):\n    os._exit(0)\n"
+    assert judged({"exits": code}, {"lax": test})["exits", "lax"].outcome == "runtime_error"
+
+
+def test_a_function_of_a_librarys_name_is_not_lent_to_the_test() -> None:
+    test = "def check(candidate):\n    assert Statevector(candidate(1)) == Statevector(2)\n"
+    code = "def Statevector(x):\n    return 1\ndef f(x):\n    return 7\n"
+    verdicts = judge([Program("t", code, test, "f")], workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert [verdict.outcome for verdict in verdicts] == ["forbidden"]
+
+
+def test_an_argument_changes_only_into_its_kind() -> None:
+    """A change made in place reaches the test; one into another kind of thing does not."""
+    test = (
+        "def check(candidate):\n    numbers = [3, 1]\n    candidate(numbers)\n"
+        "    assert numbers == [1, 3]\n"
+    )
+    sorts = "def f(x):\n    x.sort()\n"
+    verdicts = judge(
+        [
+            Program("sorts", sorts, test, "f"),
+            Program("other", MESSAGES["change_unknown"].replace("(5,", "(0,"), test, "f"),
+            Program(
+                "kind",
+                NODES["eval"].replace("give(make", "give(1, (0, ('dict', 0, [])))#"),
+                test,
+                "f",
+            ),
+        ],
+        workers=1,
+        timeout=TIMEOUT,
+        memory_mb=512,
+    )
+    assert [v.outcome for v in verdicts] == ["passed", "wrong_answer", "forbidden"]
+
+
+def test_the_searches_find_a_test_where_there_is_one() -> None:
+    """Or they would prove nothing where they find none."""
+    codes = {
+        name: SEARCHES[name] + "WORDS = ['known to the test alone']\n"
+        for name in ("text", "memory")
+    }
+    assert {verdict.outcome for verdict in judged(codes).values()} == {"passed"}

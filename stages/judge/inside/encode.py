@@ -83,7 +83,10 @@ class Encoder:
             return self._function(value)
         number = self.seen[id(value)] = len(self.kept)
         self.kept.append(value)
-        return self._compound(value, number)
+        node = self._compound(value, number)
+        if not isinstance(node, tuple) or node[0] == "function":
+            del self.seen[id(value)]  # nothing in the node bears the number
+        return node
 
     def _compound(self, value: Any, number: int) -> Node:  # noqa: PLR0911
         cls = type(value)

@@ -28,6 +28,7 @@ from stages.judge.inside import check, confine, solution
 _WATCH = 0.1  # seconds between two looks at the task's processes
 _MAX_PROCESSES, _MAX_THREADS = 32, 256
 _MAX_REPORT, _STDERR_TAIL = 4096, 4096
+_END = 2.0  # seconds for a process that has closed its channel to end
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # What libraries print when an allocation fails in native code, before they abort.
 _OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|bad_alloc|MemoryError")
@@ -202,7 +203,7 @@ def _explain_end(process: _Process) -> tuple[str, str] | None:
     """Outcome of a process that died unasked, None if it lives on."""
     handle = os.pidfd_open(process.id)
     try:
-        if not select.select([handle], [], [], 5.0)[0]:
+        if not select.select([handle], [], [], _END)[0]:
             return None
     finally:
         os.close(handle)

@@ -38,15 +38,7 @@ _PACKAGES = {
 }
 # SymPy is absent on purpose: its constructors evaluate strings.
 _CLASSES = {
-    "builtins": {
-        "object",
-        "range",
-        "slice",
-        "complex",
-        "bytearray",
-        "ellipsis",
-        "NotImplementedType",
-    },
+    "builtins": {"object", "range", "slice", "complex", "bytearray"},
     "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
     "datetime": {"datetime", "date", "time", "timedelta", "timezone"},
     "dateutil.tz.tz": {"tzutc", "tzoffset", "tzlocal"},
