@@ -6,23 +6,10 @@ python -m stages.compare theirs.outcomes.jsonl workspace
 """
 
 import argparse
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import dvc.api
-from dvc.exceptions import DvcException
-from dvc.scm import SCMError
-from dvc_data.index import DataIndexDirError
 
 from stages.comparison import as_json, as_markdown, as_text, compare
-from stages.params import flatten
-from stages.runtime import StageError, read_jsonl, stage_main
-
-OUTCOMES = "data/outcomes/{}.jsonl"
-MODEL, WORKSPACE = "finetuned", "workspace"
-_MISSING = "(not there)"
+from stages.comparison.sources import changes, read_outcomes
+from stages.runtime import StageError, stage_main
 
 
 def main() -> None:
@@ -45,69 +32,8 @@ def main() -> None:
     except ValueError as error:
         raise StageError(f"{arguments.a} and {arguments.b}: {error}; compare like runs") from None
     render = as_json if arguments.json else as_markdown if arguments.md else as_text
-    if not arguments.json:
-        for line in changed_parameters(arguments.a, arguments.b):
-            print(f"- {line}" if arguments.md else line)
-        print()
-    print(render(comparison, arguments.a, arguments.b), end="")
-
-
-def read_outcomes(name: str) -> list[dict[str, Any]]:
-    """Outcome rows of a file, of the workspace, or of a revision by way of DVC's cache and remote.
-
-    Raises StageError: no such file or revision, or outcomes that are neither cached nor pushed.
-    """
-    if name.endswith(".jsonl"):
-        if not Path(name).is_file():
-            raise StageError(
-                f"{name} not found; give an outcomes file, a revision or an experiment"
-            )
-        return _checked(read_jsonl(Path(name)), name)
-    revision, _, model = name.partition(":")
-    path = OUTCOMES.format(model or MODEL)
-    if revision == WORKSPACE:
-        if not Path(path).is_file():
-            raise StageError(f"{path} not found; run `dvc repro` or `dvc pull {path}`")
-        return _checked(read_jsonl(Path(path)), path)
-    try:
-        text = dvc.api.read(path, repo=".", rev=revision, encoding="utf-8")
-    except SCMError:
-        raise StageError(f"{revision} is no git revision, experiment or .jsonl file") from None
-    except (DvcException, DataIndexDirError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise StageError(
-            f"{path} of {revision} is not to be had ({reason}); pull it "
-            f"(`dvc pull --all-commits {path}`) or run that revision again"
-        ) from None
-    return _checked([json.loads(line) for line in text.splitlines()], name)
-
-
-def _checked(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    needed = {"task_id", "benchmark", "condition", "outcome", "multimodal", "scorable"}
-    for number, row in enumerate(rows, 1):
-        if missing := sorted(needed - row.keys()):
-            raise StageError(
-                f"{name}:{number}: no {missing[0]}: these are no outcomes; score completions with "
-                "`python -m stages.score`"
-            )
-    return rows
-
-
-def changed_parameters(a: str, b: str) -> list[str]:
-    """Lines "key: before -> after" of two revisions; none where either is a file."""
-    if a.endswith(".jsonl") or b.endswith(".jsonl"):
-        return []
-    before, after = (_parameters(name.partition(":")[0]) for name in (a, b))
-    return [
-        f"{key}: {before.get(key, _MISSING)} -> {after.get(key, _MISSING)}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key, _MISSING) != after.get(key, _MISSING)
-    ]
-
-
-def _parameters(revision: str) -> Mapping[str, Any]:
-    shown = dvc.api.params_show(rev=None if revision == WORKSPACE else revision)
-    return flatten(shown)
+    differ = changes(arguments.a, arguments.b)
+    print(render(comparison, arguments.a, arguments.b, differ), end="")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ OutcomeRow = Mapping[str, Any]
 
 # Two forms of the same tasks: what a model knows of one it knows of the other.
 TWINS = ("qiskit_humaneval", "qiskit_humaneval_hard")
+MAIN_PARTS = ("all", "pooled")
 POOLED = "qiskit_humaneval, both forms"
 _QUESTIONS = ("rouge_l", "bleu")
+_FACTS = ("benchmark", "type", "category", "multimodal")
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Row:
     """One measure on the tasks that both models answered. Rates from 0 to 1; differences b - a.
 
     `p` is two-sided: the exact McNemar test for one sample a task, else the paired randomisation
-    test by clusters. `p_holm` adjusts it for the other main rows (part "all" of a benchmark), None
-    elsewhere. `detectable` is the smallest difference that the sample shows with 80 % power.
+    test by clusters. `p_holm` corrects it for being one of several main rows: part "all" of each
+    benchmark, and "pooled"; the other parts are views of the same tasks, without p_holm or verdict.
+    `detectable` is the smallest difference that the sample shows with 80 % power.
     `gained` are tasks that b passes (more often), `lost` those that a does.
     """
 
@@ -55,7 +58,10 @@ class Row:
             return ""
         if self.p_holm < ALPHA:
             return "better" if self.difference.estimate > 0 else "worse"
-        return f"no difference shown (the sample shows {100 * self.detectable:.1f} points)"
+        limit = f"this sample shows differences above {100 * self.detectable:.1f} pp"
+        if self.p < ALPHA:
+            return f"no difference shown once corrected for several tests ({limit})"
+        return f"no difference shown ({limit})"
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,22 @@ class Comparison:
 def compare(a: Sequence[OutcomeRow], b: Sequence[OutcomeRow]) -> Comparison:
     """Compare b with a on their common tasks, as asked with their images.
 
-    Raises ValueError when they have no task in common.
+    Raises ValueError when they have no task in common, or one id stands for two different tasks.
     """
     scores_a, scores_b = _scores(a), _scores(b)
     common = [task for task in scores_a if task in scores_b]
     if not common:
         raise ValueError("the two have no task in common")
     rows: list[Row] = []
-    facts = {row["task_id"]: row for row in a}
+    facts = _facts(a)
+    others = _facts(b)
+    if differ := [
+        task for task in common if any(facts[task][k] != others[task][k] for k in _FACTS)
+    ]:
+        raise ValueError(
+            f"{differ[0]} is another task in each, as are {len(differ) - 1} more; they were "
+            "evaluated on different data"
+        )
     by_benchmark: dict[str, list[str]] = defaultdict(list)
     for task in common:
         by_benchmark[facts[task]["benchmark"]].append(task)
@@ -96,6 +110,10 @@ def compare(a: Sequence[OutcomeRow], b: Sequence[OutcomeRow]) -> Comparison:
         len(scores_a.keys() - set(common)),
         len(scores_b.keys() - set(common)),
     )
+
+
+def _facts(outcomes: Sequence[OutcomeRow]) -> dict[str, OutcomeRow]:
+    return {row["task_id"]: row for row in outcomes}
 
 
 Scores = dict[str, dict[str, list[float]]]  # task, measure, samples
@@ -167,6 +185,6 @@ def _cluster(task_id: str) -> str:
 
 
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
-    main = [index for index, row in enumerate(rows) if row.part == "all"]
+    main = [index for index, row in enumerate(rows) if row.part in MAIN_PARTS]
     adjusted = dict(zip(main, holm([rows[index].p for index in main]), strict=True))
     return [replace(row, p_holm=adjusted.get(index)) for index, row in enumerate(rows)]

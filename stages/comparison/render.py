@@ -1,44 +1,61 @@
 """A comparison as text, markdown or JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
-from stages.comparison.pairs import Comparison, Row
+from stages.comparison.pairs import MAIN_PARTS, Comparison, Row
 from stages.statistics import Interval
 
+Changes = Mapping[str, Mapping[str, tuple[Any, Any]]]  # {"params": {key: (a's, b's)}, ...}
+
+_MEASURES = {"rouge_l": "ROUGE-L", "bleu": "BLEU-4"}
+_CHANGES = 20  # parameters, and metrics, that differ; JSON has all
 _LISTED = 12  # ids of gained and lost tasks a row; JSON has all
-_HEADER = ("benchmark", "measure", "tasks", "a", "b", "b - a", "p", "p (Holm)", "won", "lost")
+_HEADER = (
+    *("benchmark", "measure", "tasks", "a", "b", "b - a", "p", "p (Holm)"),
+    *("detectable", "won", "lost"),
+)
 
 
-def as_text(comparison: Comparison, a: str, b: str) -> str:
-    """Aligned columns, then a verdict a main row and the tasks won and lost."""
+def as_text(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
+    """What else differs, aligned columns, a verdict a main row, and the tasks won and lost."""
     cells = [list(_HEADER), *map(_cells, comparison.rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADER))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
-    return "\n".join([f"a = {a}, b = {b}", "", *lines, "", *_remarks(comparison)]) + "\n"
+    parts = [f"a = {a}, b = {b}", *_changed(changes), "", *lines, "", *_remarks(comparison)]
+    return "\n".join(parts) + "\n"
 
 
-def as_markdown(comparison: Comparison, a: str, b: str) -> str:
+def as_markdown(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
     """The same as a markdown table, for a pull request."""
     cells = [list(_HEADER), ["---"] * len(_HEADER), *map(_cells, comparison.rows)]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
-    remarks = [f"- {remark}" for remark in _remarks(comparison)]
-    return "\n".join([f"a = {a}, b = {b}", "", *lines, "", *remarks]) + "\n"
+    changed, remarks = (
+        [f"- {line}" for line in part] for part in (_changed(changes), _remarks(comparison))
+    )
+    parts = [f"a = {a}, b = {b}", "", *changed, *([""] if changed else []), *lines, "", *remarks]
+    return "\n".join(parts) + "\n"
 
 
-def as_json(comparison: Comparison, a: str, b: str) -> str:
-    """Everything, with the ids of all tasks won and lost. Rates from 0 to 1."""
+def as_json(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
+    """Everything, with the ids of all tasks won and lost. Rates and differences from 0 to 1."""
     rows = [asdict(row) | {"verdict": row.verdict} for row in comparison.rows]
     for row in rows:
         for key in ("a", "b", "difference"):
             row[key] = dict(zip(("estimate", "low", "high"), row[key], strict=True))
+    changed = {
+        kind: {key: {"a": before, "b": after} for key, (before, after) in values.items()}
+        for kind, values in (changes or {}).items()
+    }
     content = {
         "a": a,
         "b": b,
+        "changed": changed,
         "only_a": comparison.only_a,
         "only_b": comparison.only_b,
         "rows": rows,
@@ -46,23 +63,41 @@ def as_json(comparison: Comparison, a: str, b: str) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+def _changed(changes: Changes | None) -> list[str]:
+    lines = []
+    for kind, values in (changes or {}).items():
+        shown = list(values.items())[:_CHANGES]
+        lines += [f"{key}: {_value(before)} -> {_value(after)}" for key, (before, after) in shown]
+        if more := len(values) - len(shown):
+            lines.append(f"and {more} more {kind}: `dvc {kind} diff`, or --json, shows them")
+    return lines
+
+
+def _value(value: Any) -> str:
+    return "(not there)" if value is None else str(value)
+
+
 def _cells(row: Row) -> list[str]:
     return [
-        row.benchmark if row.part in {"all", "pooled"} else f"{row.benchmark}, {row.part}",
-        row.measure,
+        row.benchmark if row.part in MAIN_PARTS else f"{row.benchmark}, {row.part}",
+        _MEASURES.get(row.measure, row.measure),
         str(row.tasks),
         _percent(row.a),
         _percent(row.b),
         _percent(row.difference, signed=True),
         _p(row.p),
         "" if row.p_holm is None else _p(row.p_holm),
-        str(len(row.gained)),
-        str(len(row.lost)),
+        f"{100 * row.detectable:.1f}",
+        *((str(len(row.gained)), str(len(row.lost))) if row.measure == "pass@1" else ("", "")),
     ]
 
 
 def _remarks(comparison: Comparison) -> list[str]:
-    lines = [f"{r.benchmark}, {r.measure}: {r.verdict}" for r in comparison.rows if r.verdict]
+    lines = [
+        f"{row.benchmark}, {_MEASURES.get(row.measure, row.measure)}: {row.verdict}"
+        for row in comparison.rows
+        if row.verdict
+    ]
     for row in comparison.rows:
         if row.part == "all":
             for name, tasks in (("won", row.gained), ("lost", row.lost)):
@@ -75,8 +110,11 @@ def _remarks(comparison: Comparison) -> list[str]:
         )
     lines.append(
         "Percent with 95 % intervals; b - a by cluster bootstrap over tasks; p by the exact "
-        "McNemar test, or by sign flips where rates are means or tasks come in clusters. "
-        '"better" and "worse" need a p below 0.05 after Holm\'s correction for the main rows.'
+        "McNemar test, or by sign flips where rates are means or tasks come in clusters; "
+        "detectable: the smallest difference, in percentage points, that this sample shows with "
+        "80 % power. won, lost: tasks that b passes and a does not, and the reverse. "
+        '"better" and "worse" need a p below 0.05 after Holm\'s correction for the rows that have '
+        "one; the others are views of the same tasks."
     )
     return lines
 

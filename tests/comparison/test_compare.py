@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ for number, row in enumerate(rows):
     row["outcome"] = "passed" if number < passed else "wrong_answer"
 out = Path("data/outcomes")
 out.mkdir(parents=True, exist_ok=True)
+loss = {"eval_loss": 1 - passed / 100, "provenance": {"device": "cpu"}}
+Path("train.json").write_text(json.dumps(loss))
 base = [{**row, "outcome": "timeout"} for row in rows]
 for name, content in (("finetuned", rows), ("base", base)):
     lines = [json.dumps(row) for row in content]
@@ -58,7 +61,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "params.yaml").write_text("passed: 20\n")
     (root / "dvc.yaml").write_text(
         f"stages:\n  evaluate:\n    cmd: {sys.executable} make.py\n    deps:\n    - make.py\n"
-        "    - rows.json\n    params:\n    - passed\n    outs:\n    - data/outcomes\n"
+        "    - rows.json\n    params:\n    - passed\n    outs:\n    - data/outcomes/base.jsonl\n"
+        "    - data/outcomes/finetuned.jsonl\n    metrics:\n    - train.json:\n"
+        "        cache: false\n"
     )
     for step in (
         "git init -q",
@@ -79,7 +84,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_experiment_against_a_revision(repository: Path) -> None:
     done = compare(repository, "first", "rank-64")
     assert done.returncode == 0, done.stderr
-    assert "passed: 20 -> 60" in done.stdout
+    assert done.stdout.splitlines()[:3] == [
+        "a = first, b = rank-64",
+        "passed: 20 -> 60",
+        "train.json:eval_loss: 0.8 -> 0.4",
+    ]
+    assert compare(repository, "first", "rank-64").stdout == done.stdout
     assert "dataset, pass@1: better" in done.stdout
     assert "+40.0 [" in done.stdout
 
@@ -104,7 +114,7 @@ def test_a_file_against_a_revision_as_markdown(repository: Path, tmp_path: Path)
     ("arguments", "message"),
     [
         (("nowhere", "first"), "nowhere is no git revision, experiment or .jsonl file"),
-        (("first:ibm", "first"), "data/outcomes/ibm.jsonl of first is not to be had"),
+        (("first:ibm", "first"), "no outcomes of 'ibm'; it has those of: base, finetuned"),
         (("theirs.jsonl", "first"), "theirs.jsonl not found"),
         (("rows.jsonl", "first"), "these are no outcomes"),
     ],
@@ -118,9 +128,20 @@ def test_mistakes_are_one_line(repository: Path, arguments: tuple[str, str], mes
     assert message in line
 
 
-def test_outcomes_that_are_gone_say_how_to_get_them(repository: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "clone"
+def test_a_clone_reads_from_the_remote_and_says_when_it_cannot(
+    repository: Path, tmp_path: Path
+) -> None:
+    here = compare(repository, "--json", "first:base", "first").stdout
+    elsewhere, store = tmp_path / "clone", tmp_path / "store"
     assert command(repository, "git", "clone", "-q", ".", str(elsewhere)).returncode == 0
-    done = compare(elsewhere, "HEAD", "HEAD:base")
+    done = compare(elsewhere, "first:base", "first")
     assert done.returncode == 1
-    assert "dvc pull --all-commits data/outcomes/finetuned.jsonl" in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert "data/outcomes/base.jsonl of first is neither in the cache nor in a remote" in line
+    assert command(repository, "dvc", "remote", "add", "-d", "store", str(store)).returncode == 0
+    assert command(repository, "dvc", "push", "-q").returncode == 0
+    shutil.copy(repository / ".dvc/config", elsewhere / ".dvc/config")
+    done = compare(elsewhere, "--json", "first:base", "first")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == here
+    assert not (elsewhere / "data/outcomes/base.jsonl").exists()
