@@ -36,6 +36,7 @@ class Clone:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "KETUNE_CACHE": str(self.home / "cache"),
+            "DVC_SITE_CACHE_DIR": str(self.home / "site"),
             "GIT_AUTHOR_NAME": "t",
             "GIT_AUTHOR_EMAIL": "t@example.org",
             "GIT_COMMITTER_NAME": "t",
