@@ -4,7 +4,8 @@ A fork server inside bubblewrap imports Qiskit once; each program costs two fork
 in one process, its test in another, each confined again, in namespaces of its own, for that task; a
 supervisor outside of them decides. Between the two go calls and values: a value is taken apart in
 one process and rebuilt in the other, as plain containers and as objects of known libraries whose
-class alone says how they behave (`inside/trusted.py`). Only the scratch directory is common.
+class alone says how they behave (`inside/trusted.py`). Only the scratch directory is common. What
+the program's process says of itself can only be to its disadvantage.
 
 Covered: reading the environment, home, the repository, other tasks or the test, from disk or from
 memory; writing outside a private scratch in memory; the network, loopback included; outliving the
@@ -12,15 +13,21 @@ task (threads, daemons, double forks: its process namespace is killed whole); me
 processes and file size; kernel keyrings, tracing, further namespaces, memory files (a system call
 filter); and passing by exit status, printed markers, SystemExit at any point, atexit, signals,
 descriptors, patched builtins or libraries, objects that equal everything, frames, collectors and
-tracers, pickles that name what they should not. Isolation fails closed: see JudgeUnavailable.
+tracers, messages and pickles written by hand, links in the scratch to the judge's own report. A
+program that tries gets the outcome it deserves, never `judge_error`. The test's process starts no
+programs. Isolation fails closed: see JudgeUnavailable.
 
-Not covered: side channels; bugs of the kernel and of Qiskit's native code that rebuilds values; a
-test too weak to tell a wrong value of an honest type; processor time beyond the wall limit.
+Not covered: side channels; bugs of the kernel and of native code that rebuilds values (Qiskit's,
+rustworkx's, NumPy's); a test too weak to tell a wrong value of an honest type, as an empty array or
+a call that raises what is expected; a test that itself runs what the program left it, as by
+unpickling its bytes or file; a test that keeps its expectation in the scratch, or in an argument
+that the program may change; kernel memory behind sockets; processor time within the wall limit.
 
 What a test cannot do here: patch what the program calls, read its source, or call methods of the
 program's own classes, whose objects arrive as data (transpiler passes are the exception). Objects
-without a dictionary of attributes, as DAGCircuit, do not show changes made in place. `calibrate`
-finds reference solutions that any of this stops.
+without a dictionary of attributes, as DAGCircuit, do not show changes made in place. Masked arrays,
+data with something callable in it, and objects of SymPy and qiskit-experiments do not cross.
+`calibrate` finds reference solutions that any of this stops.
 """
 
 from .pool import judge

@@ -1,7 +1,7 @@
 """Programs that speak to the test's process by hand, over the channel that their process holds."""
 
 # Finds the channel, and answers every call with the same messages.
-_SPEAK = """
+_SPEAK = '''
 import os, struct, sys
 frame = sys._getframe()
 while "peer" not in frame.f_locals:
@@ -33,8 +33,23 @@ def here():
     return int(open("/proc/self/maps").readline().split("-")[0], 16)
 INTERFACE = ("dict", 20, [("data", ("tuple", 21, [here(), True])), ("shape", ("tuple", 22, [4])),
                           ("typestr", "|u1"), ("version", 3)])
-CODE = "import os\\nos._exit(0)\\n"
+CODE = """
+import os, sys
+frame = sys._getframe()
+while "report" not in frame.f_locals:
+    frame = frame.f_back
+frame.f_locals["report"](b'["passed", ""]')
+os._exit(0)
 """
+# unittest's main, once imported, runs it.
+open("/tmp/test_code.py", "w").write(CODE)
+import base64, json, pickle, platform
+class Run:
+    def __reduce__(self):
+        return exec, (CODE,)
+MODEL = json.dumps({"__class__": "Callable", "__name__": "x", "importer": "x", "value":
+    base64.b64encode(pickle.dumps(Run())).decode(), "pyversion": platform.python_version()})
+'''
 
 _MESSAGES = {
     "claims_passed": "speak(('raise', [('builtins', 'ValueError')], '', 'passed', '', ''))",
@@ -143,6 +158,10 @@ _NODES = {
     "library": "('library', 'os', '_exit')",
     "library_with_a_main": "operator(x=('library', 'unittest.__main__', 'main'))",
     "library_inside": "operator(x=('library', 'os', 'system'))",
+    "loader_of_code": (
+        "make(('new', 'qiskit_experiments.curve_analysis.curve_analysis', 'CurveAnalysis'),"
+        " state=('dict', 2, [('_models', ('list', 3, [MODEL]))]))"
+    ),
     "library_run_code": (
         "operator(x=('library', 'matplotlib.sphinxext.plot_directive', '_run_code'))"
     ),

@@ -231,6 +231,8 @@ class Decoder:
         return trusted.resolve_function(module, name)
 
     def _partial(self, function: Node, arguments: list[Node], keywords: list[Node]) -> Any:
+        if self.strict and self.within and not trusted.is_artist(self.within[-1]):
+            raise Refused(f"a partial function in a {self.within[-1].__qualname__}")
         bound = [self.decode(argument) for argument in arguments]
         named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
         return functools.partial(self.decode(function), *bound, **named)

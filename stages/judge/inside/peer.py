@@ -153,17 +153,21 @@ class Peer:
                 *self.describe(error),
                 output.getvalue()[:_MAX_OUTPUT],
             )
-        self.send(answer)
+        try:
+            self.send(answer)
+        except MemoryError as error:  # its bytes take as much again as the value
+            self.send(("raise", [], "", *self.describe(error), ""))
 
     def send(self, message: Node) -> None:
         """Raises Closed."""
         if os.getpid() != self.owner:
             os._exit(0)  # a fork of the program that came back here has no say
         data = pack(message)
-        view = memoryview(struct.pack("!Q", len(data)) + data)
         try:
-            while view:
-                view = view[self.stream.write(view) or 0 :]
+            for part in (struct.pack("!Q", len(data)), data):
+                view = memoryview(part)
+                while view:
+                    view = view[self.stream.write(view) or 0 :]
         except OSError:
             self.closed = True
             raise Closed from None

@@ -141,7 +141,12 @@ def _start(
         os.write(refusal_in_child, f"{type(error).__name__}: {error}".encode())
         os._exit(1)
     os.close(refusal_in_child)
-    return body()
+    try:
+        body()
+    except BaseException as error:  # what called us belongs to another process
+        os.write(2, type(error).__name__.encode())
+    finally:
+        os._exit(1)
 
 
 def _prepare() -> None:

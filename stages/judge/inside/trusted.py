@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 
 # Their objects are data whose meaning their own code gives. Part by part ("." is the package's own
-# module): elsewhere in them are classes that start programs, write code, and read settings.
+# module): elsewhere in them are classes that start programs, write code, and read settings. Absent
+# on purpose are qiskit_experiments, whose states hold pickles, and SymPy, which evaluates strings.
 _PACKAGES = {
     "qiskit": "_accelerate circuit dagcircuit passmanager primitives providers quantum_info result "
     "synthesis transpiler visualization",
     "qiskit_aer": "backends jobs library noise primitives quantum_info",
     "qiskit_ibm_runtime": "base_primitive batch estimator execution_span executor fake_provider "
     "ibm_backend models noise_learner options sampler session transpiler",
-    "qiskit_experiments": "calibration_management curve_analysis data_processing database_service "
-    "framework library",
     "rustworkx": ". rustworkx",
     "networkx": "classes",
     "mpl_toolkits": "axes_grid1 axisartist mplot3d",
@@ -36,7 +35,6 @@ _PACKAGES = {
     "legend_handler lines markers offsetbox patches path patheffects projections quiver scale "
     "spines table text textpath ticker transforms tri units",
 }
-# SymPy is absent on purpose: its constructors evaluate strings.
 _CLASSES = {
     "builtins": {"object", "range", "slice", "complex", "bytearray"},
     "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
@@ -78,8 +76,8 @@ def is_trusted(cls: type) -> bool:
 
 
 def _is_known(module: object) -> bool:
-    package, _, rest = str(module).partition(".")
-    return (rest.partition(".")[0] or ".") in _PACKAGES.get(package, "").split()
+    package, part, *rest = *str(module).split("."), "."
+    return part in _PACKAGES.get(package, "").split() and "tests" not in rest
 
 
 def may_hold_functions(cls: type) -> bool:
