@@ -263,11 +263,12 @@ def against_peer(peer: Path, work: Path, rows: int, repeats: int) -> None:
         report(name, measured)
     print("ours:", *written(ours / "data/prepared"), "rows, images, MB")
     for image_format in ("PNG", "JPEG"):
-        pairs = zip(runs[f"peer, {image_format}"], runs["ours"], strict=True)
-        ratios = sorted(theirs.wall / own.wall for theirs, own in pairs)
+        pairs = list(zip(runs[f"peer, {image_format}"], runs["ours"], strict=True))
+        walls = sorted(theirs.wall / own.wall for theirs, own in pairs)
+        cpu = median(theirs.cpu / own.cpu for theirs, own in pairs)
         print(f"peer, {image_format}:", *written(work / f"peer-{image_format}"), end=" ")
-        print(f"rows, images, MB; takes {median(ratios):.1f} times as long", end=" ")
-        print(f"({ratios[0]:.1f} to {ratios[-1]:.1f})")
+        print(f"rows, images, MB; takes {median(walls):.1f} times as long", end=" ")
+        print(f"({walls[0]:.1f} to {walls[-1]:.1f}) and {cpu:.1f} times the CPU")
 
 
 def memory(work: Path) -> None:
