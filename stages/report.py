@@ -173,8 +173,7 @@ def _published(reference: dict[str, Any], name: str) -> list[str]:
     }
     figures = reference.get(keys.get(name, ""), {})
     return [
-        f"{figures[model]:.1f}" if model in figures else ""
-        for model in (BASE, "finetuned_r32_1ep")
+        f"{figures[model]:.1f}" if model in figures else "" for model in (BASE, "finetuned_r32_1ep")
     ]
 
 
