@@ -1,7 +1,20 @@
 """Programs that speak to the test's process by hand, over the channel that their process holds."""
 
+# Reports that the test passed, where it runs in the test's process.
+CODE = """
+import os, sys
+frame = sys._getframe()
+while "report" not in frame.f_locals:
+    frame = frame.f_back
+frame.f_locals["report"](b'["passed", ""]')
+os._exit(0)
+"""
+
 # Finds the channel, and answers every call with the same messages.
-_SPEAK = '''
+_SPEAK = f"""
+CODE = {CODE!r}
+"""
+_SPEAK += """
 import os, struct, sys
 frame = sys._getframe()
 while "peer" not in frame.f_locals:
@@ -33,14 +46,6 @@ def here():
     return int(open("/proc/self/maps").readline().split("-")[0], 16)
 INTERFACE = ("dict", 20, [("data", ("tuple", 21, [here(), True])), ("shape", ("tuple", 22, [4])),
                           ("typestr", "|u1"), ("version", 3)])
-CODE = """
-import os, sys
-frame = sys._getframe()
-while "report" not in frame.f_locals:
-    frame = frame.f_back
-frame.f_locals["report"](b'["passed", ""]')
-os._exit(0)
-"""
 # unittest's main, once imported, runs it.
 open("/tmp/test_code.py", "w").write(CODE)
 import base64, json, pickle, platform
@@ -49,7 +54,7 @@ class Run:
         return exec, (CODE,)
 MODEL = json.dumps({"__class__": "Callable", "__name__": "x", "importer": "x", "value":
     base64.b64encode(pickle.dumps(Run())).decode(), "pyversion": platform.python_version()})
-'''
+"""
 
 _MESSAGES = {
     "claims_passed": "speak(('raise', [('builtins', 'ValueError')], '', 'passed', '', ''))",

@@ -14,7 +14,7 @@ from stages.judge import Outcome, Program, Verdict, judge
 from .hostile import FORGERIES, HONEST, TESTS
 from .hostile_escapes import DAEMON, escapes
 from .hostile_objects import AGREEABLE, PATCHES, REDUCED, SEARCHES
-from .hostile_protocol import MESSAGES, NODES
+from .hostile_protocol import CODE, MESSAGES, NODES
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT = 10.0
@@ -138,6 +138,31 @@ def test_the_file_that_a_test_writes_is_not_the_judges_report() -> None:
     programs = [Program("linker", linker, test, "f"), Program("fifo", fifo, test, "f", "", SHORT)]
     verdicts = judge(programs, workers=2, timeout=TIMEOUT, memory_mb=512)
     assert [verdict.outcome for verdict in verdicts] == ["forbidden", "timeout"]
+
+
+def test_a_cache_planted_in_the_scratch_has_no_code_run() -> None:
+    """Qiskit finds its plugins by a cache in the home directory, which is the scratch."""
+    test = (
+        "from qiskit.transpiler.passes.synthesis import plugin\ndef check(candidate):\n"
+        "    candidate(1)\n    plugin.unitary_synthesis_plugin_names()\n"
+        "    assert candidate(1) == 2\n"
+    )
+    planter = (
+        "import json, os, sys, stevedore._cache as cache\ndef f(x):\n"
+        "    data = cache._build_cacheable_data()\n"
+        "    for group, entries in data['groups'].items():\n"
+        "        entries.append(['evil', 'unittest.__main__:main', group])\n"
+        "    digest = cache._hash_settings_for_path(tuple(sys.path))[0]\n"
+        "    for home in ('/tmp', os.path.expanduser('~')):\n"
+        "        directory = home + '/.cache/python-entrypoints'\n"
+        "        os.makedirs(directory, exist_ok=True)\n"
+        "        with open(f'{directory}/{digest}', 'w') as file:\n"
+        "            json.dump(data, file)\n"
+        "    with open('/tmp/test_code.py', 'w') as file:\n        file.write(CODE)\n"
+    )
+    program = Program("planter", f"CODE = {CODE!r}\n{planter}", test, "f")
+    (verdict,) = judge([program], workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert verdict.outcome == "wrong_answer"
 
 
 def test_calls_that_end_a_loop_over_them_are_no_answers() -> None:
