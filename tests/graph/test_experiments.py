@@ -109,16 +109,6 @@ def test_repro_again_runs_nothing(experiments: Experiments) -> None:
     assert "Data and pipelines are up to date" in output
 
 
-def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
-    adapter = experiments.clone.root / "models/adapter/adapter_model.safetensors"
-    before = adapter.read_bytes()
-    train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
-    experiments.clone.run("dvc", "repro", "--single-item", "--force", "train")
-    assert adapter.read_bytes() == before
-    again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
-    assert again["eval_loss"] == train["eval_loss"]
-
-
 def test_one_more_baseline_generates_and_judges_only_itself(experiments: Experiments) -> None:
     root = experiments.clone.root
     copy = root / "elsewhere.jsonl"
@@ -133,3 +123,13 @@ def test_one_more_baseline_generates_and_judges_only_itself(experiments: Experim
         (root / f"data/outcomes/{name}.jsonl").read_bytes() for name in ("base", "elsewhere")
     )
     assert base == elsewhere
+
+
+def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
+    adapter = experiments.clone.root / "models/adapter/adapter_model.safetensors"
+    before = adapter.read_bytes()
+    train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    experiments.clone.run("dvc", "repro", "--single-item", "--force", "train")
+    assert adapter.read_bytes() == before
+    again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
+    assert again["eval_loss"] == train["eval_loss"]

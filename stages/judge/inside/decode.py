@@ -46,7 +46,8 @@ def pack(node: Node) -> bytes:
 
 
 def unpack(data: bytes) -> Node:
-    """The tree in `data`. Raises Refused when it is anything but plain containers."""
+    """The tree in `data`. Raises Refused when it is anything but plain containers, MemoryError
+    for lengths that memory does not hold."""
     try:
         return _DataUnpickler(io.BytesIO(data)).load()
     except (Refused, MemoryError):
