@@ -4,7 +4,7 @@ A fork server inside bubblewrap imports Qiskit once; each program costs two fork
 in one process, its test in another, each confined again, in namespaces of its own, for that task; a
 supervisor outside of them decides. Between the two go calls and values: a value is taken apart in
 one process and rebuilt in the other, as plain containers and as objects of known libraries whose
-class alone says how they behave (`inside/trusted.py`). Only the scratch directory is common. What
+class alone says how they behave (`inside/trusted.py`). Only the scratch, /tmp, is common. What
 the program's process says of itself can only be to its disadvantage.
 
 Covered: reading the environment, home, the repository, other tasks or the test, from disk or from

@@ -20,9 +20,9 @@ _VENV = Path("/venv")
 
 # One thread a task, so that workers scale with cores and a fork never copies a thread pool's locks.
 _ENVIRONMENT = {
-    # Nowhere: what libraries keep at home, as a cache of plugins, the program could plant for the
-    # test. The program itself gets the scratch.
-    "HOME": "/nonexistent",
+    # Each process's own, not the scratch: what libraries keep at home, as a cache of plugins, the
+    # program could otherwise plant for the test.
+    "HOME": "/dev/shm",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "TZ": "UTC",

@@ -113,7 +113,7 @@ def mount_scratch() -> None:
 
 
 def mount_private() -> None:
-    """Cover /proc, /dev/shm and /judge. Runs as process 1 of its namespace."""
+    """Cover /proc, /dev/shm (the home) and /judge. Runs as process 1 of its namespace."""
     _call("unshare", _CLONE_NEWNS)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     # Read-only: where the judge runs as root, /proc/sys and sysrq-trigger would be writable.

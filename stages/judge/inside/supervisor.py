@@ -81,7 +81,7 @@ def run_task(code: int, test: int, timeout: float, memory_mb: int) -> Result:
         lambda: solution.run(_read_all(code).decode("utf-8", "surrogatepass"), theirs.fileno()),
         memory_mb,
         (code, theirs.fileno()),
-        is_program=True,
+        may_execute=True,
     )
     # Made after the program's process: the test may write a file that is a link to its report.
     seal = os.urandom(16)
@@ -93,7 +93,7 @@ def run_task(code: int, test: int, timeout: float, memory_mb: int) -> Result:
         ),
         memory_mb,
         (test, ours.fileno(), report_in_test),
-        is_program=False,
+        may_execute=False,
     )
     for descriptor in (ours.detach(), theirs.detach(), report_in_test, code, test):
         os.close(descriptor)
@@ -119,7 +119,7 @@ def _read_all(descriptor: int) -> bytes:
 
 
 def _start(
-    body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...], *, is_program: bool
+    body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...], *, may_execute: bool
 ) -> _Process:
     """Fork a process with namespaces of its own, confine it, and run `body` in it."""
     refusal, refusal_in_child = os.pipe()
@@ -135,8 +135,8 @@ def _start(
         os.dup2(errors_in_child, 2)
         confine.limit(memory_mb, (*kept, refusal_in_child))
         confine.mount_private()
-        _prepare(is_program=is_program)
-        confine.drop_privileges(may_execute=is_program)
+        _prepare()
+        confine.drop_privileges(may_execute=may_execute)
     except BaseException as error:
         os.write(refusal_in_child, f"{type(error).__name__}: {error}".encode())
         os._exit(1)
@@ -149,15 +149,13 @@ def _start(
         os._exit(1)
 
 
-def _prepare(*, is_program: bool) -> None:
+def _prepare() -> None:
     """Seed, quieten and clear what the process inherited from the server."""
     random.seed(0)
     np.random.seed(0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in _OWN_MODULES:
         sys.modules.pop(name, None)
-    if is_program:
-        os.environ["HOME"] = "/tmp"
     sys.argv = [""]
     os.chdir("/tmp")
     gc.freeze()
