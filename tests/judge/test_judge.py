@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -203,3 +204,28 @@ def test_reference_solutions_pass() -> None:
     ]
     verdicts = run(*programs, timeout=60)
     assert {v.task_id: v.detail for v in verdicts if v.outcome != "passed"} == {}
+
+
+def test_preset_pass_managers_of_every_level_run_in_the_test() -> None:
+    code = """
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import generate_preset_pass_manager
+
+def f(level, backend):
+    if backend:
+        return generate_preset_pass_manager(level, GenericBackendV2(4, seed=1), seed_transpiler=1)
+    return generate_preset_pass_manager(
+        level, coupling_map=[[0, 1], [1, 2]], basis_gates=["cz", "rz", "sx"], seed_transpiler=1
+    )
+"""
+    test = """
+def check(candidate):
+    from qiskit import QuantumCircuit
+    circuit = QuantumCircuit(3)
+    circuit.h(0)
+    circuit.cx(0, 2)
+    for level in range(4):
+        for backend in (True, False):
+            assert candidate(level, backend).run(circuit).count_ops()
+"""
+    assert one(code, test) == Verdict("task", "passed", "", ANY)
