@@ -171,6 +171,7 @@ class Params(_Section):
     use_rslora: bool
     use_dora: bool
     init_weights: bool | Literal["gaussian", "pissa", "olora"]
+    lorap_lr_ratio: Annotated[float, Field(ge=0)]
 
     target_modules: Name | Annotated[list[Name], Field(min_length=1)]
     freeze_llm: bool
@@ -194,6 +195,7 @@ class Params(_Section):
 
     eval_strategy: Literal["steps", "epoch"]
     eval_steps: Count
+    eval_share: Annotated[float, Field(ge=0, lt=1)]
     per_device_eval_batch_size: Count
     save_strategy: Literal["steps", "epoch"]
     save_steps: Count
@@ -203,9 +205,16 @@ class Params(_Section):
 
     gradient_checkpointing: bool
     vit_gradient_checkpointing: bool
+    padding_free: bool
+    use_liger_kernel: bool
     max_pixels: Annotated[int, Field(ge=1024)]
     dataloader_num_workers: NonNegative
     report_to: Literal["none", "wandb", "tensorboard"]
+
+    nproc_per_node: Count
+    nnodes: Count
+    deepspeed: Name
+    fsdp: Name
 
     data: DataParams
     baselines: list[BaselineName]

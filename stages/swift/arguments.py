@@ -9,6 +9,13 @@ from stages.swift.model import Model
 TRAIN = Path("data/prepared/train.jsonl")
 VALIDATION = Path("data/prepared/validation.jsonl")
 
+# Training keys that are not arguments of `swift sft`: the stage reads them itself.
+OWN_KEYS = {"eval_share", "nproc_per_node", "nnodes"}
+# Handed over apart, as export and inference take them too.
+_BASE_KEYS = {"model", "model_revision", "model_type", "template", "external_plugins"}
+# Arguments that are left out when they have this value, which means off.
+_OFF = {"lorap_lr_ratio": 0, "deepspeed": "none", "fsdp": "none"}
+
 # Stated because ms-swift's defaults differ from what a reproducible run needs, or may change.
 _ALWAYS: dict[str, Any] = {
     "use_hf": True,
@@ -38,7 +45,7 @@ def training_arguments(
     arguments = {
         name: value
         for name, value in params.training().items()
-        if name not in {"model", "model_revision", "model_type", "template", "external_plugins"}
+        if name not in _BASE_KEYS | OWN_KEYS and _OFF.get(name) != value
     }
     arguments |= {
         "fp16": params.torch_dtype == "float16",  # float32 alone would turn it on

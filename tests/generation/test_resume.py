@@ -19,7 +19,7 @@ from tests.generation.server import Reply, Request, serving
 from tests.generation.workspace import finished as finished_tasks
 from tests.generation.workspace import sampling_workspace
 from tests.swift.conftest import ROOT
-from tests.swift.test_stages import TINY
+from tests.swift.workspace import TINY
 
 KEY = "sk-secret-0123456789"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.swift.test_stages import Workspace
+from tests.swift.workspace import Workspace
 
 
 def sampling_workspace(root: Path, rows: int, **generation: Any) -> Workspace:
