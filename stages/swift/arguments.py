@@ -9,6 +9,9 @@ from stages.swift.model import Model
 TRAIN = Path("data/prepared/train.jsonl")
 VALIDATION = Path("data/prepared/validation.jsonl")
 
+# Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
+OBSERVER = "stages/swift/plugin/observer.py"
+
 # Training keys that are not arguments of `swift sft`: the stage reads them itself.
 OWN_KEYS = {"eval_share", "nproc_per_node", "nnodes"}
 # Handed over apart, as export and inference take them too.
@@ -54,6 +57,8 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
+        "external_plugins": [*params.external_plugins, OBSERVER],
+        "callbacks": "ketune_observer",
     }
     if resume_from is not None:
         arguments["resume_from_checkpoint"] = resume_from

@@ -23,6 +23,7 @@ _GRACE = 15.0  # seconds between asking a child to stop and killing it
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PROGRESS = re.compile(r"\d+%\||(?:it/s|s/it)\]")
 _LOGGED = re.compile(r"\{'(?:loss|eval_loss)':")
+_OBSERVED = "adapters: "  # stages/swift/plugin/observer.py
 _SHOWN = ("loss", "token_acc", "eval_loss", "eval_token_acc", "learning_rate")
 _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*|.*\berror: .*")
 _PR_SET_PDEATHSIG = 1
@@ -115,6 +116,8 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 def _show(line: str) -> None:
     if match := _LOGGED.search(line):
         print(_summary(line[match.start() :].strip()), flush=True)
+    elif line.startswith(_OBSERVED):
+        print(line, end="", flush=True)
     elif sys.stdout.isatty() and _PROGRESS.search(line):
         print(line, end="", flush=True)
 

@@ -6,7 +6,7 @@ import pytest
 from transformers import HfArgumentParser
 
 from stages.params import Params
-from stages.swift.arguments import OWN_KEYS, export_arguments, training_arguments
+from stages.swift.arguments import OBSERVER, OWN_KEYS, export_arguments, training_arguments
 from stages.swift.model import Model
 from tests.swift.conftest import changed
 
@@ -54,7 +54,7 @@ def test_swift_parses_the_recommended_configuration(
     off = {"lorap_lr_ratio", "deepspeed", "fsdp"}
     assert {getattr(parsed, name) for name in off} == {None}
     for name, value in full.training().items():
-        if name in apart | off | OWN_KEYS:
+        if name in apart | off | OWN_KEYS | {"external_plugins"}:
             continue
         seen = getattr(parsed, name)
         assert seen in (value, [value]), name
@@ -90,7 +90,7 @@ def test_resuming_goes_on_from_the_checkpoint_without_another_first_evaluation(
 def test_auto_and_empty_are_left_to_swift_and_local_models_have_no_revision(full: Params) -> None:
     options = pairs(training_arguments(full, LOCAL, Path("out"), None))
     assert options["model"] == ["models/local"]
-    assert not {"model_revision", "model_type", "template", "external_plugins"} & set(options)
+    assert not {"model_revision", "model_type", "template"} & set(options)
 
 
 def test_lists_flags_and_text_reach_swift_whole(full: Params) -> None:
@@ -106,7 +106,7 @@ def test_lists_flags_and_text_reach_swift_whole(full: Params) -> None:
     )
     options = pairs(training_arguments(params, LOCAL, Path("out"), None))
     assert options["target_modules"] == ["q_proj", "v_proj"]
-    assert options["external_plugins"] == ["a.py", "b.py"]
+    assert options["external_plugins"] == ["a.py", "b.py", OBSERVER]
     assert options["init_weights"] == ["pissa"]
     assert options["bf16"] == options["fp16"] == ["false"]
     assert (options["model_type"], options["template"]) == (["qwen3_vl"], ["tiny"])
