@@ -7,8 +7,9 @@ from typing import Any
 from stages.params import Params, load_params
 from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
 from stages.scratch import run_key, scratch_directory
-from stages.swift.adapter import Adapter, describe_adapter, effective_scaling, publish_adapter
+from stages.swift.adapter import effective_scaling, publish_adapter
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
+from stages.swift.convergence import convergence
 from stages.swift.device import device_name, require_device
 from stages.swift.logs import (
     EVAL_CURVE,
@@ -49,16 +50,13 @@ def main() -> None:
             memory = run_swift("sft", arguments, scratch.path / "swift.log", scratch.lock)
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)
-        adapter = describe_adapter(ADAPTER)
-        metrics = _metrics(history, adapter, memory, _count_lines(TRAIN))
+        metrics = _metrics(history, memory, _count_lines(TRAIN))
         write_json(METRICS, metrics | {"provenance": _provenance(params, model, history)})
         for path, columns in CURVES.items():
             write_curve(path, history, columns)
     print(
         f"eval_loss {metrics['eval_loss_first']:.4f} → {metrics['eval_loss']:.4f} "
-        f"at step {history.best_step} of {history.last_step}; "
-        f"{adapter.parameters:,} trainable parameters "
-        f"({metrics['trainable_share']:.2%}) in {_where(adapter)}"
+        f"at step {history.best_step} of {history.last_step}"
     )
 
 
@@ -89,42 +87,28 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _metrics(
-    history: History, adapter: Adapter, memory: int | None, train_rows: int
-) -> dict[str, Any]:
+def _metrics(history: History, memory: int | None, train_rows: int) -> dict[str, Any]:
     """metrics/train.json without provenance.
 
-    Losses are in nats per token. train_loss and train_token_acc are those of the logging interval
-    that ends at the best step, to be held against eval_loss there; their difference is
-    overfitting_gap. Rates leave the time of evaluations out; tokens count padding.
+    Rates and seconds_per_step leave the time of evaluations out; tokens count padding.
     """
-    first = next(row for row in history.steps if "eval_loss" in row)
-    best = next(row for row in history.steps if row["step"] == history.best_step)
-    trained = [row for row in history.steps if "loss" in row and row["step"] <= history.best_step]
-    last = trained[-1]
+    observed = history.observed
     seconds = max(history.runtime - history.eval_runtime, 1e-9)
-    return {
-        "eval_loss": best["eval_loss"],
-        "eval_loss_first": first["eval_loss"],
-        "eval_token_acc": best["eval_token_acc"],
-        "eval_token_acc_first": first["eval_token_acc"],
-        "train_loss": last["loss"],
-        "train_token_acc": last["token_acc"],
-        "overfitting_gap": round(best["eval_loss"] - last["loss"], 8),
-        "best_step": history.best_step,
-        "last_step": history.last_step,
+    return convergence(history) | {
         "train_runtime": round(history.runtime, 1),
         "eval_runtime": round(history.eval_runtime, 1),
+        "seconds_per_step": round(seconds / history.last_step, 4),
         "samples_per_second": round(train_rows * history.epochs / seconds, 2),
         "tokens_per_second": round(history.tokens / seconds, 1),
         "peak_memory_gib": {
             "device": history.device_memory,
             "resident": None if memory is None else round(memory / 2**30, 2),
         },
-        "effective_scaling": round(adapter.scaling, 6),
-        "trainable_parameters": adapter.parameters,
-        "trainable_share": round(adapter.parameters / history.parameters, 6),
-        "adapter_parameters": adapter.parts,
+        "effective_scaling": round(observed.scaling, 6),
+        "trainable_parameters": observed.trainable,
+        "trainable_share": round(observed.trainable / observed.parameters, 6),
+        "adapter_parameters": observed.parts,
+        "learning_rate_of_b": next(iter(observed.learning_rates["lora_B"]), None),
     }
 
 
@@ -140,10 +124,6 @@ def _provenance(params: Params, model: Model, history: History) -> dict[str, Any
         "data_sha256": {path.stem: file_sha256(path) for path in (TRAIN, VALIDATION)},
         "versions": versions("ms-swift", "torch", "transformers", "peft"),
     }
-
-
-def _where(adapter: Adapter) -> str:
-    return ", ".join(name.replace("_", " ") for name, count in adapter.parts.items() if count)
 
 
 def _count_lines(path: Path) -> int:

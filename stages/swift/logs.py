@@ -16,6 +16,7 @@ from typing import Any
 
 from stages.runtime import StageError, atomic_open, read_jsonl, write_json
 from stages.scratch import drop_half_line
+from stages.swift.conversion import keep_initial
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _STEP = "global_step/max_steps"
@@ -68,8 +69,26 @@ class History:
     runtime: float
     eval_runtime: float
     device_memory: float | None
-    parameters: int
     resumed: int
+    observed: "Observed"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What stages/swift/plugin/observer.py saw in the training process.
+
+    `parts` counts parameters that take gradients in vision tower, aligner and LLM, `parameters` all
+    of them. `learning_rates` are the peaks of lora_A and lora_B.
+    """
+
+    scaling: float
+    parts: dict[str, int]
+    parameters: int
+    learning_rates: dict[str, list[float]]
+
+    @property
+    def trainable(self) -> int:
+        return sum(self.parts.values())
 
 
 def last_checkpoint(directory: Path) -> Path | None:
@@ -98,6 +117,7 @@ def begin_attempt(directory: Path, checkpoint: Path | None) -> Attempt:
         shutil.rmtree(directory)
         directory.mkdir()
         return Attempt()
+    keep_initial(directory)
     step, previous, rows = _step_of(checkpoint), _read_attempt(directory), _rows(directory)
     logged = [row for row in rows if _STEP in row and "train_runtime" not in row]
     kept = [row for row in logged if _row_step(row) <= step]
@@ -140,13 +160,18 @@ def read_history(directory: Path) -> History:
         runtime=attempt.seconds + totals["train_runtime"],
         eval_runtime=sum(row.get("eval_runtime", 0.0) for row in logged),
         device_memory=memory or None,
-        parameters=_parameters(summary["model_parameter_info"]),
         resumed=attempt.resumed,
+        observed=_observed(directory),
     )
 
 
 def write_curve(path: Path, history: History, columns: dict[str, str]) -> None:
-    """Write a line for each step that logged all of `columns`: TRAIN_CURVE or EVAL_CURVE."""
+    """Write a line for each step that logged all of `columns`: TRAIN_CURVE or EVAL_CURVE.
+
+    A column that no step logged is left out: Liger's fused loss gives no token accuracy.
+    """
+    logged = set().union(*(row.keys() for row in history.steps))
+    columns = {name: key for name, key in columns.items() if key in logged}
     with atomic_open(path) as file:
         file.write(",".join(columns) + "\n")
         for row in history.steps:
@@ -195,8 +220,5 @@ def _step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def _parameters(info: str) -> int:
-    match = re.search(r"([\d.]+)M Params", info)
-    if match is None:
-        raise StageError(f"ms-swift's parameter count is not understood: {info!r}")
-    return round(float(match[1]) * 1e6)
+def _observed(directory: Path) -> Observed:
+    return Observed(**json.loads((directory / "observed.json").read_text(encoding="utf-8")))

@@ -116,9 +116,7 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 def _show(line: str) -> None:
     if match := _LOGGED.search(line):
         print(_summary(line[match.start() :].strip()), flush=True)
-    elif line.startswith(_OBSERVED):
-        print(line, end="", flush=True)
-    elif sys.stdout.isatty() and _PROGRESS.search(line):
+    elif line.startswith(_OBSERVED) or (sys.stdout.isatty() and _PROGRESS.search(line)):
         print(line, end="", flush=True)
 
 

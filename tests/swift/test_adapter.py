@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from stages.params import Params
-from stages.swift.adapter import describe_adapter, effective_scaling, publish_adapter
+from stages.swift.adapter import effective_scaling, publish_adapter
 from stages.swift.model import Model
 
 PREFIX = "base_model.model.model."
@@ -44,13 +44,6 @@ def write_checkpoint(directory: Path, **config: Any) -> Path:
 def test_scaling_of_the_specification() -> None:
     assert effective_scaling(32, 64, rank_stabilised=True) == pytest.approx(11.3137, abs=1e-4)
     assert effective_scaling(32, 64, rank_stabilised=False) == 2.0
-
-
-def test_an_adapter_is_described_by_where_it_acts(tmp_path: Path) -> None:
-    adapter = describe_adapter(write_checkpoint(tmp_path / "checkpoint-1"))
-    assert adapter.scaling == 4.0
-    assert adapter.parts == {"vision_tower": 20, "aligner": 48, "llm": 64}
-    assert adapter.parameters == 132
 
 
 def test_published_bytes_depend_on_nothing_of_this_machine(tmp_path: Path, full: Params) -> None:

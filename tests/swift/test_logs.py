@@ -1,7 +1,6 @@
 """tests/swift/logging.jsonl was recorded from `swift sft` 4.6.0: 24 steps, evaluated every 8."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,12 @@ from stages.swift.logs import (
     write_curve,
 )
 
+OBSERVED = {
+    "scaling": 2.0,
+    "parts": {"vision_tower": 0, "aligner": 30, "llm": 70},
+    "parameters": 4000,
+    "learning_rates": {"lora_A": [1e-4], "lora_B": [1e-4]},
+}
 RECORDED = Path(__file__).with_name("logging.jsonl")
 STEP = "global_step/max_steps"
 
@@ -29,7 +34,7 @@ STEP = "global_step/max_steps"
 def run(tmp_path: Path) -> Path:
     directory = tmp_path / "run"
     directory.mkdir()
-    shutil.copyfile(RECORDED, directory / "logging.jsonl")
+    write(directory, rows())
     return directory
 
 
@@ -39,6 +44,7 @@ def rows() -> list[dict[str, Any]]:
 
 def write(directory: Path, lines: list[dict[str, Any]]) -> None:
     (directory / "logging.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    (directory / "observed.json").write_text(json.dumps(OBSERVED))
 
 
 def checkpoint(directory: Path, step: int) -> Path:
@@ -61,7 +67,7 @@ def test_history_holds_the_whole_run(run: Path) -> None:
     assert history.steps[-1]["eval_loss"] == 6.15293455
     assert history.runtime == 8.1298
     assert history.eval_runtime == pytest.approx(0.6305 + 0.3511 + 0.3808 + 0.4608)
-    assert (history.tokens, history.parameters, history.resumed) == (8688, 3_894_100, 0)
+    assert (history.tokens, history.observed.trainable, history.resumed) == (8688, 100, 0)
     assert history.device_memory is None
 
 

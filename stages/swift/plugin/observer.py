@@ -1,8 +1,8 @@
-"""ms-swift plugin (`--external_plugins … --callbacks ketune_observer`): what training really adapts.
+"""ms-swift plugin (`--external_plugins … --callbacks ketune_observer`): what training adapts.
 
-Read from PEFT and torch once the model, its adapter and the optimiser exist, printed before the first
-step and written to observed.json in the run's directory. In a directory of its own because ms-swift
-puts a plugin's directory on the import path.
+Read from PEFT and torch once the model, its adapter and the optimiser exist, printed before the
+first step and written to observed.json in the run's directory. In a directory of its own because
+ms-swift puts a plugin's directory on the import path.
 """
 
 import json
@@ -23,7 +23,7 @@ class Observer(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: Any, control: Any, model: Any, optimizer: Any, **_: Any
     ) -> None:
         del control
-        observed = {
+        observed: dict[str, Any] = {
             "scaling": _scaling(model),
             "parts": _parts(model),
             "parameters": sum(_size(parameter) for parameter in model.parameters()),
@@ -81,7 +81,7 @@ def _size(parameter: Any) -> int:
 
 
 def _learning_rates(model: Any, optimizer: Any) -> dict[str, list[float]]:
-    """Peak learning rates of A and of B matrices; empty where the optimiser holds its own copies."""
+    """Peak learning rates of A and of B matrices; empty where the optimiser holds copies."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     rates: dict[str, set[float]] = {"lora_A": set(), "lora_B": set()}
     for group in optimizer.param_groups:
