@@ -92,7 +92,7 @@ def _losses(
     known = {BASE: train["eval_loss_first"], FINETUNED: train["eval_loss"]}
     row = ["eval_loss", *(_loss(known.get(name)) for name in names)]
     return row + (
-        ["", _loss(published["rank_comparison"]["r32"]["eval_loss"])] if published else []
+        ["", _loss(published["runs"]["r32-1ep"]["final"]["eval_loss"])] if published else []
     )
 
 
@@ -172,9 +172,7 @@ def _published(reference: dict[str, Any], name: str) -> list[str]:
         "rouge_l": "qa_rouge_l",
     }
     figures = reference.get(keys.get(name, ""), {})
-    return [
-        f"{figures[model]:.1f}" if model in figures else "" for model in (BASE, "finetuned_r32_1ep")
-    ]
+    return [f"{figures[model]:.1f}" if model in figures else "" for model in (BASE, "r32-1ep")]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,15 @@
 """Parameters: one schema, one loader."""
 
-from stages.params.load import flatten, load_baseline, load_params
+from stages.params.load import flatten, load_baseline, load_params, read_yaml, validate
 from stages.params.schema import Baseline, Benchmark, Params
 
-__all__ = ["Baseline", "Benchmark", "Params", "flatten", "load_baseline", "load_params"]
+__all__ = [
+    "Baseline",
+    "Benchmark",
+    "Params",
+    "flatten",
+    "load_baseline",
+    "load_params",
+    "read_yaml",
+    "validate",
+]

@@ -1,6 +1,8 @@
 """The only reader of parameters: params.yaml, with the chosen profile laid over it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -32,8 +34,14 @@ _OTHER_MODEL = {
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def load_params(root: Path = Path()) -> Params:
-    """Effective parameters of the repository at `root`.
+def load_params(
+    root: Path = Path(),
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    source: str = "changes",
+) -> Params:
+    """Effective parameters of the repository at `root`, with `changes` as `-S` would make them.
+
+    `changes` maps dotted keys to values; an error in them names `source`.
 
     A profile lists size and hardware keys. profiles/full.yaml lists the keys any profile may set,
     with their full-scale values. A key whose value in params.yaml differs from full.yaml was set
@@ -41,8 +49,9 @@ def load_params(root: Path = Path()) -> Params:
 
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
-    params, overlay = _read_params(root)
-    return _validate(Params, params, "params.yaml", {"params.yaml or its profile": overlay})
+    params, overlay = _read_params(root, changes, source)
+    sources = {source: dict(changes), "params.yaml or its profile": overlay}
+    return validate(Params, params, source if changes else "params.yaml", sources)
 
 
 def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
@@ -58,19 +67,19 @@ def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
     if not (root / file).is_file():
         known = ", ".join(sorted(path.stem for path in (root / "baselines").glob("*.yaml")))
         raise StageError(f"params.yaml: baselines: no {file}; write it, or use one of: {known}")
-    tree = _read_yaml(root / file, empty=True)
+    tree = read_yaml(root / file, empty=True)
     own = {key: tree.pop(key) for key in Baseline.model_fields if key in tree}
     changes = flatten(tree)
     for key in changes:
         if key not in _BASELINE_KEYS and not key.startswith(_ENDPOINT):
             raise StageError(f"{file}: unknown key {key!r}; a baseline may say which model runs")
-    baseline = _validate(Baseline, own, str(file), {})
+    baseline = validate(Baseline, own, str(file), {})
     params, overlay = _read_params(root)
     for key, value in ((_OTHER_MODEL if "model" in changes else {}) | changes).items():
         section, last = _locate(params, key)
         section[last] = value
     sources = {str(file): changes, "params.yaml or its profile": overlay}
-    effective = _validate(Params, params, "params.yaml", sources)
+    effective = validate(Params, params, "params.yaml", sources)
     _check_baseline(file, effective, baseline, changes)
     return effective, baseline
 
@@ -97,9 +106,16 @@ def _check_baseline(
         )
 
 
-def _read_params(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """params.yaml with its profile laid over it, and the profile, flattened."""
-    params = _read_yaml(root / "params.yaml")
+def _read_params(
+    root: Path, changes: Mapping[str, Any] = MappingProxyType({}), source: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """params.yaml, changed, with its profile laid over it, and the profile, flattened."""
+    params = read_yaml(root / "params.yaml")
+    for key, value in changes.items():
+        section, name = _locate(params, key)
+        if name not in section:
+            raise StageError(f"{source}: unknown key {key!r}; check its spelling")
+        section[name] = value
     profile = params.get("profile")
     if not isinstance(profile, str):
         raise StageError(f"params.yaml: profile: expected a name of profiles/, got {profile!r}")
@@ -107,8 +123,8 @@ def _read_params(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
         raise StageError(f"params.yaml: profile: no profile {profile!r}; use one of: {known}")
-    overlay = flatten(_read_yaml(path))
-    full = flatten(_read_yaml(root / "profiles" / "full.yaml"))
+    overlay = flatten(read_yaml(path))
+    full = flatten(read_yaml(root / "profiles" / "full.yaml"))
     _check_profile_keys(path.relative_to(root), set(overlay), set(full))
     for key, value in overlay.items():
         section, name = _locate(params, key)
@@ -117,9 +133,13 @@ def _read_params(root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return params, overlay
 
 
-def _validate(
+def validate(
     schema: type[_Model], values: dict[str, Any], where: str, overlays: dict[str, dict[str, Any]]
 ) -> _Model:
+    """`values` as a `schema`. Raises StageError naming the first wrong key and its file.
+
+    The file is that of `overlays` ({file: {key: value}}) which has the wrong value, else `where`.
+    """
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -137,7 +157,8 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
+def read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
+    """A file of keys and values. Raises StageError: not there, not YAML, or something else."""
     # ruamel reads YAML 1.2, as DVC does: there 2e-4 is a float; to PyYAML it is a string.
     try:
         tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
