@@ -1,0 +1,1 @@
+"""Studies: named runs as parameter changes, run and compared as DVC experiments."""
