@@ -35,22 +35,29 @@ def run_key(determinants: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def cache_directory() -> Path:
+    """$KETUNE_CACHE, else ~/.cache/ketune."""
+    return Path(os.environ.get("KETUNE_CACHE") or Path.home() / ".cache" / "ketune")
+
+
 @contextmanager
 def scratch_directory(stage: str, key: str) -> Iterator[Scratch]:
     """The scratch directory of one run, locked. It is removed when the block succeeds.
 
-    It lies in $KETUNE_CACHE, else ~/.cache/ketune.
-
     Raises StageError when another process holds it.
     """
-    root = Path(os.environ.get("KETUNE_CACHE") or Path.home() / ".cache" / "ketune") / stage
+    root = cache_directory() / stage
     path, lock_path = root / key, root / f"{key}.lock"
     root.mkdir(parents=True, exist_ok=True)
     lock = _lock(lock_path, path)
+    done = path.with_suffix(".done")
     try:
+        shutil.rmtree(done, ignore_errors=True)
         path.mkdir(exist_ok=True)
         yield Scratch(path, lock)
-        shutil.rmtree(path)
+        # At once: half a directory would be taken for a run to go on from.
+        path.rename(done)
+        shutil.rmtree(done)
         lock_path.unlink()
     finally:
         os.close(lock)

@@ -9,6 +9,7 @@ from stages.runtime import StageError, file_sha256, stage_main, versions, write_
 from stages.scratch import run_key, scratch_directory
 from stages.swift.adapter import effective_scaling, publish_adapter
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
+from stages.swift.checkpoints import last_checkpoint
 from stages.swift.convergence import convergence
 from stages.swift.device import device_name, require_device
 from stages.swift.logs import (
@@ -17,7 +18,6 @@ from stages.swift.logs import (
     History,
     begin_attempt,
     is_finished,
-    last_checkpoint,
     read_history,
     write_curve,
 )

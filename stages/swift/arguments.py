@@ -11,6 +11,7 @@ VALIDATION = Path("data/prepared/validation.jsonl")
 
 # Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
 OBSERVER = "stages/swift/plugin/observer.py"
+GUARD = "stages/swift/plugin/guard.py"  # whole checkpoints, the end on request
 
 # Training keys that are not arguments of `swift sft`: the stage reads them itself.
 OWN_KEYS = {"eval_share", "nproc_per_node", "nnodes"}
@@ -33,6 +34,7 @@ _ALWAYS: dict[str, Any] = {
     "train_dataloader_shuffle": True,
     "load_from_cache_file": False,
     "logging_first_step": True,
+    "logging_nan_inf_filter": False,  # true logs earlier losses for one that is not finite
     "include_num_input_tokens_seen": True,
     "greater_is_better": False,
     "save_only_model": False,  # the optimiser's state is what a killed run resumes from
@@ -57,8 +59,8 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
-        "external_plugins": [*params.external_plugins, OBSERVER],
-        "callbacks": "ketune_observer",
+        "external_plugins": [*params.external_plugins, OBSERVER, GUARD],
+        "callbacks": ["ketune_observer", "ketune_guard"],
     }
     if resume_from is not None:
         arguments["resume_from_checkpoint"] = resume_from

@@ -12,10 +12,11 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from stages.runtime import StageError, atomic_open, read_jsonl, write_json
 from stages.scratch import drop_half_line
+from stages.swift.checkpoints import STOP, TRAINING, step_of
 from stages.swift.conversion import keep_initial
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -91,24 +92,11 @@ class Observed:
         return sum(self.parts.values())
 
 
-def last_checkpoint(directory: Path) -> Path | None:
-    """The latest checkpoint that was written completely; half-written later ones are removed."""
-    found = [path for path in directory.glob("checkpoint-*") if _CHECKPOINT.fullmatch(path.name)]
-    for path in sorted(found, key=_step_of, reverse=True):
-        # The trainer's state is the last file of a checkpoint.
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            shutil.rmtree(path)
-        else:
-            return path
-    return None
-
-
 def is_finished(directory: Path) -> bool:
     """Whether the run in `directory` trained to its last step and wrote its summary."""
     rows = _rows(directory)
-    return any("train_runtime" in row for row in rows) and "best_model_checkpoint" in rows[-1]
+    totals = next((row for row in rows if "train_runtime" in row), None)
+    return _is_last(totals) and "best_model_checkpoint" in rows[-1]
 
 
 def begin_attempt(directory: Path, checkpoint: Path | None) -> Attempt:
@@ -118,7 +106,9 @@ def begin_attempt(directory: Path, checkpoint: Path | None) -> Attempt:
         directory.mkdir()
         return Attempt()
     keep_initial(directory)
-    step, previous, rows = _step_of(checkpoint), _read_attempt(directory), _rows(directory)
+    for name in (STOP, TRAINING):
+        (directory / name).unlink(missing_ok=True)
+    step, previous, rows = step_of(checkpoint), _read_attempt(directory), _rows(directory)
     logged = [row for row in rows if _STEP in row and "train_runtime" not in row]
     kept = [row for row in logged if _row_step(row) <= step]
     attempt = Attempt(
@@ -141,7 +131,7 @@ def read_history(directory: Path) -> History:
     logged = [row for row in rows if _STEP in row]
     totals = next((row for row in logged if "train_runtime" in row), None)
     summary = next((row for row in reversed(rows) if "best_model_checkpoint" in row), None)
-    if totals is None or summary is None:
+    if not _is_last(totals) or summary is None:
         raise StageError("swift sft ended before its last step; run the same command to go on")
     steps = _by_step(row for row in logged if "train_runtime" not in row)
     best = _CHECKPOINT.search(str(summary["best_model_checkpoint"]))
@@ -212,12 +202,16 @@ def _elapsed(rows: list[dict[str, Any]], start_step: int) -> float:
     return steps * float(rows[-1]["train_speed(s/it)"]) if steps > 0 else 0.0
 
 
+def _is_last(totals: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
+    """Whether these totals are the whole run's: one that was asked to stop has some too."""
+    if totals is None:
+        return False
+    step, _, last = totals[_STEP].partition("/")
+    return bool(step == last)
+
+
 def _row_step(row: dict[str, Any]) -> int:
     return int(row[_STEP].partition("/")[0])
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _observed(directory: Path) -> Observed:

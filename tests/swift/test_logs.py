@@ -15,7 +15,6 @@ from stages.swift.logs import (
     History,
     begin_attempt,
     is_finished,
-    last_checkpoint,
     read_history,
     write_curve,
 )
@@ -104,6 +103,14 @@ def test_finished_run_is_seen(run: Path) -> None:
     assert not is_finished(run)
 
 
+def test_a_run_that_was_asked_to_stop_is_not_finished(run: Path) -> None:
+    stopped = [row | ({STEP: "20/24"} if "train_runtime" in row else {}) for row in rows()]
+    write(run, stopped)
+    assert not is_finished(run)
+    with pytest.raises(StageError, match="before its last step"):
+        read_history(run)
+
+
 def test_divergence_is_an_error_that_names_the_step(run: Path) -> None:
     broken = rows()
     broken[4]["eval_loss"] = float("nan")
@@ -118,18 +125,6 @@ def test_missing_best_checkpoint_is_an_error(run: Path) -> None:
     write(run, broken)
     with pytest.raises(StageError, match="no best checkpoint"):
         read_history(run)
-
-
-def test_last_checkpoint_skips_and_removes_a_half_written_one(tmp_path: Path) -> None:
-    assert last_checkpoint(tmp_path) is None
-    complete = checkpoint(tmp_path, 8)
-    checkpoint(tmp_path, 16)
-    (tmp_path / "checkpoint-16" / "trainer_state.json").write_text('{"log_hist')
-    (tmp_path / "checkpoint-100").mkdir()
-    (tmp_path / "last-checkpoint").symlink_to("checkpoint-16")
-    assert last_checkpoint(tmp_path) == complete
-    assert not (tmp_path / "checkpoint-16").exists()
-    assert not (tmp_path / "checkpoint-100").exists()
 
 
 def test_without_a_checkpoint_the_attempt_starts_from_nothing(run: Path) -> None:

@@ -110,7 +110,9 @@ def test_a_signal_to_the_stage_ends_the_whole_group(
         time.sleep(60)
         """,
     )
-    with pytest.raises(StageError, match=f"stopped by {number.name}; run the same command"):
+    with pytest.raises(
+        StageError, match=f"stopped by {number.name}; no checkpoint yet; run the same"
+    ):
         run_swift("sft", [], log, lock)
     pid = int(wait_for(tmp_path / "pid"))
     deadline = time.monotonic() + 10
