@@ -1,9 +1,11 @@
 """Parameters as ms-swift command lines. Names and traps: ms-swift 4.6 command line reference."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from stages.params import Params
+from stages.swift.launch import processes
 from stages.swift.model import Model
 
 TRAIN = Path("data/prepared/train.jsonl")
@@ -12,6 +14,9 @@ VALIDATION = Path("data/prepared/validation.jsonl")
 # Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
 OBSERVER = "stages/swift/plugin/observer.py"
 GUARD = "stages/swift/plugin/guard.py"  # whole checkpoints, the end on request
+
+METER = "stages/swift/plugin/meter.py"  # counts what is computed
+MIXED_BATCHES = "stages/swift/plugin/mixed_batches.py"  # with fsdp
 
 # Training keys that are not arguments of `swift sft`: the stage reads them itself.
 OWN_KEYS = {"eval_share", "nproc_per_node", "nnodes"}
@@ -59,9 +64,18 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
-        "external_plugins": [*params.external_plugins, OBSERVER, GUARD],
-        "callbacks": ["ketune_observer", "ketune_guard"],
+        "external_plugins": [*params.external_plugins, OBSERVER, METER, GUARD],
+        "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
     }
+    if processes(params) > 1:
+        # A batch without images leaves the aligner's adapters without a gradient on its rank.
+        arguments["ddp_find_unused_parameters"] = True
+    if params.fsdp != "none":
+        arguments |= {
+            "fsdp": _fsdp(recompute=params.gradient_checkpointing),
+            "gradient_checkpointing": False,  # FSDP recomputes by itself
+            "external_plugins": [*arguments["external_plugins"], MIXED_BATCHES],
+        }
     if resume_from is not None:
         arguments["resume_from_checkpoint"] = resume_from
     return _command_line(_base_model(params, model) | arguments | _ALWAYS)
@@ -82,6 +96,19 @@ def export_arguments(params: Params, model: Model, adapter: Path, output_dir: Pa
     if params.use_cpu:
         arguments["device_map"] = "cpu"
     return _command_line(_base_model(params, model) | arguments)
+
+
+def _fsdp(*, recompute: bool) -> str:
+    """ms-swift's preset fsdp2 with whole weights in checkpoints: sharded ones hold no adapter."""
+    config = {
+        "fsdp_version": 2,
+        "reshard_after_forward": True,
+        "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "cpu_ram_efficient_loading": True,
+        "state_dict_type": "FULL_STATE_DICT",
+        "activation_checkpointing": recompute,
+    }
+    return json.dumps({"fsdp": "full_shard auto_wrap", "fsdp_config": config})
 
 
 def _base_model(params: Params, model: Model) -> dict[str, Any]:

@@ -28,7 +28,6 @@ def ledger(
     section: dict[str, Any] = {
         "global_batch": global_batch(params),
         "processes": processes(params),
-        "attention": params.attn_impl,
         "padding_free": params.padding_free,
         "eval_interval": params.eval_steps if params.eval_strategy == "steps" else None,
         "tokens_per_row": round(counts.train.tokens / counts.train.rows, 1),

@@ -50,17 +50,19 @@ def training_steps(params: Params, rows: int) -> int:
 
 def plan_evaluations(
     params: Params, config: Mapping[str, Any], train: Path, validation: Path
-) -> Schedule:
+) -> Schedule | None:
     """The shortest interval at which evaluations cost at most `eval_share` of all FLOPs.
 
     With `eval_share` 0 the interval is `eval_steps`, and the share is what it costs: hardware
-    FLOPs, recomputation among them, padding apart.
+    FLOPs, recomputation among them, padding apart. None where nothing is asked for nor known.
 
     Raises StageError: the model's FLOPs are not known, `eval_strategy` is not steps, or the
     evaluations before the first and after the last step alone cost more.
     """
     architecture = read_architecture(config)
     if architecture is None or params.eval_strategy != "steps":
+        if not params.eval_share:
+            return None
         lack = "eval_strategy steps" if architecture else "a model whose FLOPs are known"
         raise StageError(f"eval_share needs {lack}; use -S eval_share=0, and eval_steps")
     rows, evaluated = (_estimate(path, architecture, params) for path in (train, validation))

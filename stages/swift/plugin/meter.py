@@ -19,12 +19,12 @@ from stages.swift.peak import measured_peak
 class Meter(TrainerCallback):  # type: ignore[misc]
     """Sums over forward passes, on the device, by mode."""
 
-    def __init__(self, args: Any, trainer: Any) -> None:
-        super().__init__(args, trainer)
+    def on_init_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
+        del state, control
         zeros = torch.zeros(len(COUNTED), dtype=torch.int64, device=args.device)
         self.sums = {"train": zeros, "eval": zeros.clone()}
-        self.patch = _patch(trainer.model.config)
-        dtype = next(trainer.model.parameters()).dtype
+        self.patch = _patch(model.config)
+        dtype = next(model.parameters()).dtype
         first = args.process_index == 0
         self.peak = measured_peak(args.device, dtype, Path(args.output_dir).parent) if first else 0
 
