@@ -95,7 +95,14 @@ def results(workspace: Workspace) -> dict[str, Any]:
     """What must not depend on interruptions: files by content, metrics but for durations."""
     root = workspace.root
     metrics = workspace.json("metrics/train.json")
-    timed = ("_runtime", "_per_second", "seconds_per_step", "peak_memory_gib", "provenance")
+    timed = (
+        "_runtime",
+        "_per_second",
+        "seconds_per_step",
+        "peak_memory_gib",
+        "compute",
+        "provenance",
+    )
     return {
         "adapter": workspace.digests("models/adapter"),
         "curves": [Path(path).read_text() for path in sorted(root.glob("metrics/curve_*.csv"))],

@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _stage(directory: str, environment: dict[str, str], moment: str | None) -> N
     os._exit(code)
 
 
-def _fork_swift(command: str, arguments: list[str], log: Path, *locks: int) -> int:
+def _fork_swift(command: str, arguments: list[str], log: Path, *locks: int, **_: Any) -> int:
     del command, locks
     sys.stdout.flush()
     pid = os.fork()
@@ -117,6 +118,20 @@ def _at_call(owner: Any, name: str, number: int, before: Callable[..., None] | N
     setattr(owner, name, counted)
 
 
+def _ask_at(number: int) -> None:
+    """Ask for a checkpoint and the end in the `number`th step."""
+    original, calls = TRAINER.training_step, 0
+
+    def counted(trainer: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            (Path(trainer.args.output_dir) / checkpoints.STOP).touch()
+        return original(trainer, *args, **kwargs)
+
+    TRAINER.training_step = counted
+
+
 def _half_a_file(_: Any, path: Any) -> None:
     Path(path).write_bytes(b"half")
 
@@ -152,6 +167,7 @@ MOMENTS: dict[str, Callable[[], None]] = {
     "between metrics and curves": lambda: _at_call(train, "write_curve", 2),
     "removing what is done": lambda: _at_call(shutil, "rmtree", 7, _half_a_directory),
 }
+MOMENTS |= {f"asked in step {step}": partial(_ask_at, step) for step in range(1, 7)}
 ZYGOTE = os.getpid()
 
 if __name__ == "__main__":
