@@ -18,6 +18,7 @@ from stages.generation import Answer, Engine, Prompt, batches, prompts_of
 from stages.params import Baseline, Params, load_baseline, load_params
 from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
 from stages.scratch import drop_half_line, run_key, scratch_directory
+from stages.swift.base import sees_images, settle_model
 from stages.swift.device import device_name, require_backend, require_device
 from stages.swift.engine import load_engine
 from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
@@ -69,10 +70,15 @@ def main() -> None:
     if params.generation.backend != "openai":
         require_device(params)
         require_backend(params)
-    subject = Subject(label, _model(params, label), baseline.template_backend == "jinja")
+    model = _model(params, label)
+    if params.generation.backend != "openai":
+        params = settle_model(params, model)
+    subject = Subject(label, model, baseline.template_backend == "jinja")
     tasks = load_tasks(params.benchmarks)
     blank = label == FINETUNED and params.generation.blank_images
     prompts = prompts_of(applicable(tasks, baseline), blank_images=blank)
+    if params.generation.backend != "openai":
+        _require_eyes(params, subject, prompts)
     with scratch_directory("generate", _run_key(params, subject, prompts)) as scratch:
         partial = scratch.path / "completions.jsonl"
         effort = generate_missing(params, subject, prompts, partial)
@@ -92,6 +98,18 @@ def _model(params: Params, label: str) -> Model:
     if not (MERGED / "config.json").is_file():
         raise StageError(f"{MERGED} has no model; run the merge stage (dvc repro merge)")
     return Model(str(MERGED), None, directory_sha256(MERGED))
+
+
+def _require_eyes(params: Params, subject: Subject, prompts: list[Prompt]) -> None:
+    images = sum(bool(prompt.task.images) for prompt in prompts)
+    if images and not sees_images(params, subject.model):
+        raise StageError(
+            f"{subject.label}: {images} prompts have images and {subject.model.name} reads text "
+            f"alone; set multimodal: false in baselines/{subject.label}.yaml"
+            if subject.label != FINETUNED
+            else f"{images} test rows have images and {subject.model.name} reads text alone; set "
+            "data.source to rows without images"
+        )
 
 
 def _run_key(params: Params, subject: Subject, prompts: list[Prompt]) -> str:

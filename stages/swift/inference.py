@@ -57,13 +57,18 @@ def build_template(params: Params, processor: Any, *, own_template: bool = False
     itself. With `own_template` prompts are rendered by the chat template in the model's own files,
     and get the system prompt that it has for a chat without one.
     """
-    from swift.template import get_template  # noqa: PLC0415
+    from swift.template import get_template, get_template_meta  # noqa: PLC0415
 
+    template_type = unless_auto(params.template)
+    meta = get_template_meta(processor.model_info, processor.model_meta, template_type)
+    # As `swift sft` has it: where a model may think or not, an empty thought is not learnt.
+    hybrid = meta.is_thinking and meta.non_thinking_prefix
     template = get_template(
         processor,
         default_system=None if own_template else params.system,
         max_pixels=params.max_pixels,
-        template_type=unless_auto(params.template),
+        template_type=template_type,
+        loss_scale="default+ignore_empty_think" if hybrid else "default",
         template_backend="jinja" if own_template else "swift",
     )
     if own_template:
