@@ -16,6 +16,7 @@ from stages.runtime import (
 )
 from stages.scratch import run_key, scratch_directory
 from stages.swift.arguments import VALIDATION, export_arguments
+from stages.swift.base import keep_files, settle_model
 from stages.swift.device import device_name, require_device
 from stages.swift.model import Model, directory_sha256, locate_model
 from stages.swift.proof import TOLERANCES, Proof, check, compare, observe
@@ -32,10 +33,12 @@ def main() -> None:
     params = load_params()
     require_device(params)
     base = locate_model(params.model, params.model_revision)
+    params = settle_model(params, base)
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))["eval_loss"]
     tolerance = TOLERANCES[params.torch_dtype]
     with atomic_directory(MERGED) as directory:
         _export(params, base, directory)
+        keep_files(base, directory)
         proof = prove(params, base, directory)
         check(proof, trained, tolerance)
     write_json(

@@ -9,6 +9,7 @@ from stages.runtime import StageError, file_sha256, stage_main, versions, write_
 from stages.scratch import run_key, scratch_directory
 from stages.swift.adapter import effective_scaling, publish_adapter
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
+from stages.swift.base import require_eyes, require_trainable, settle_model
 from stages.swift.checkpoints import last_checkpoint
 from stages.swift.convergence import convergence
 from stages.swift.device import device_name, require_device
@@ -38,6 +39,10 @@ def main() -> None:
     params = load_params()
     require_device(params)
     model = locate_model(params.model, params.model_revision)
+    require_trainable(model)
+    params = settle_model(params, model)
+    for path in (TRAIN, VALIDATION):
+        require_eyes(params, model, path)
     _announce(params)
     with scratch_directory("train", _run_key(params, model)) as scratch:
         memory = None
