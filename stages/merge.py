@@ -1,6 +1,7 @@
 """merge: models/adapter → models/merged by `swift export`, proven equal to base and adapter."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from stages.scratch import run_key, scratch_directory
 from stages.swift.arguments import VALIDATION, export_arguments
 from stages.swift.base import keep_files, settle_model
 from stages.swift.device import device_name, require_device
+from stages.swift.lease import leased_devices
 from stages.swift.model import Model, directory_sha256, locate_model
-from stages.swift.proof import TOLERANCES, Proof, check, compare, observe
+from stages.swift.proof import Proof, check, compare, observe, tolerance_of
 from stages.swift.run import run_swift
 
 ADAPTER = Path("models/adapter")
@@ -29,15 +31,22 @@ TRAIN_METRICS = Path("metrics/train.json")
 
 
 def main() -> None:
-    """Merge, prove, and only then publish."""
+    """Lease a GPU, then merge."""
     params = load_params()
+    # Before anything asks torch for a GPU.
+    with leased_devices(params) as devices:
+        _merge(params, devices)
+
+
+def _merge(params: Params, devices: Sequence[int]) -> None:
+    """Merge, prove, and only then publish."""
     require_device(params)
     base = locate_model(params.model, params.model_revision)
     params = settle_model(params, base)
     trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))["eval_loss"]
-    tolerance = TOLERANCES[params.torch_dtype]
+    tolerance = tolerance_of(params)
     with atomic_directory(MERGED) as directory:
-        _export(params, base, directory)
+        _export(params, base, directory, devices)
         keep_files(base, directory)
         proof = prove(params, base, directory)
         check(proof, trained, tolerance)
@@ -51,6 +60,7 @@ def main() -> None:
             },
             "largest_logit_difference": proof.largest_logit_difference,
             "top1_agreement": round(proof.top1_agreement, 6),
+            "carried": {"share": round(proof.carried, 6), "layer": proof.layer},
             "prompts": proof.prompts,
             "positions": proof.positions,
             "dtype": params.torch_dtype,
@@ -75,20 +85,19 @@ def main() -> None:
 def prove(params: Params, base: Model, merged: Path) -> Proof:
     """Compare the model in `merged` with `base` and the adapter on the validation split."""
     samples = read_prepared(VALIDATION)
-    return compare(
-        observe(params, base, samples, ADAPTER),
-        observe(params, Model(str(merged), None, ""), samples),
-    )
+    adapted = observe(params, base, samples, ADAPTER)
+    model = Model(str(merged), None, "")
+    return compare(adapted, observe(params, model, samples, layers=list(adapted.layers)))
 
 
-def _export(params: Params, base: Model, directory: Path) -> None:
+def _export(params: Params, base: Model, directory: Path, devices: Sequence[int]) -> None:
     if not (ADAPTER / "adapter_config.json").is_file():
         raise StageError(f"{ADAPTER} has no adapter; run the train stage (dvc repro train)")
     key = run_key({"adapter": directory_sha256(ADAPTER), "model": base.digest})
     directory.rmdir()  # swift export creates it, and refuses one that exists
     with scratch_directory("merge", key) as scratch:
         arguments = export_arguments(params, base, ADAPTER, directory)
-        run_swift("export", arguments, scratch.path / "swift.log", scratch.lock)
+        run_swift("export", arguments, scratch.path / "swift.log", scratch.lock, *devices)
 
 
 if __name__ == "__main__":
