@@ -21,6 +21,7 @@ from stages.scratch import drop_half_line, run_key, scratch_directory
 from stages.swift.base import sees_images, settle_model
 from stages.swift.device import device_name, require_backend, require_device
 from stages.swift.engine import load_engine
+from stages.swift.lease import leased_devices
 from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
 
 FINETUNED = "finetuned"
@@ -67,6 +68,12 @@ def main() -> None:
         provenance: dict[str, Any] = {"completions": str(path), "md5": baseline.md5}
         _publish(label, tasks, completions, {"provenance": provenance})
         return
+    # Before anything asks torch for a GPU.
+    with leased_devices(params, 0 if params.generation.backend == "openai" else 1):
+        _generate(params, baseline, label)
+
+
+def _generate(params: Params, baseline: Baseline, label: str) -> None:
     if params.generation.backend != "openai":
         require_device(params)
         require_backend(params)

@@ -1,6 +1,7 @@
 """train: prepared data → models/adapter, the best checkpoint of `swift sft` by eval_loss."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stages.swift.base import require_eyes, require_trainable, settle_model
 from stages.swift.checkpoints import last_checkpoint
 from stages.swift.convergence import convergence
 from stages.swift.device import device_name, require_device
+from stages.swift.lease import leased_devices
 from stages.swift.logs import (
     EVAL_CURVE,
     TRAIN_CURVE,
@@ -24,6 +26,7 @@ from stages.swift.logs import (
 )
 from stages.swift.model import Model, locate_model, plugin_digests
 from stages.swift.run import run_swift
+from stages.swift.tracking import tracked
 
 ADAPTER = Path("models/adapter")
 METRICS = Path("metrics/train.json")
@@ -35,8 +38,15 @@ LOCK = Path("requirements.lock")
 
 
 def main() -> None:
-    """Train, or go on with an interrupted run of the same configuration, and publish."""
+    """Lease the GPUs, then train."""
     params = load_params()
+    # Before anything asks torch for a GPU.
+    with leased_devices(params, params.nproc_per_node) as devices:
+        _train(params, devices)
+
+
+def _train(params: Params, devices: Sequence[int]) -> None:
+    """Train, or go on with an interrupted run of the same configuration, and publish."""
     require_device(params)
     model = locate_model(params.model, params.model_revision)
     require_trainable(model)
@@ -44,7 +54,11 @@ def main() -> None:
     for path in (TRAIN, VALIDATION):
         require_eyes(params, model, path)
     _announce(params)
-    with scratch_directory("train", _run_key(params, model)) as scratch:
+    key = _run_key(params, model)
+    with (
+        scratch_directory("train", key) as scratch,
+        tracked(params, key, model.digest) as environment,
+    ):
         memory = None
         if not is_finished(scratch.path):
             checkpoint = last_checkpoint(scratch.path)
@@ -52,7 +66,13 @@ def main() -> None:
             if checkpoint is not None:
                 print(f"resuming after step {attempt.start_step}", flush=True)
             arguments = training_arguments(params, model, scratch.path, checkpoint)
-            memory = run_swift("sft", arguments, scratch.path / "swift.log", scratch.lock)
+            memory = run_swift(
+                "sft",
+                arguments,
+                scratch.path / "swift.log",
+                *(scratch.lock, *devices),
+                environment=environment,
+            )
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)
         metrics = _metrics(history, memory, _count_lines(TRAIN))
@@ -77,7 +97,10 @@ def _announce(params: Params) -> None:
 def _run_key(params: Params, model: Model) -> str:
     return run_key(
         {
-            "arguments": training_arguments(params, model, Path(), None),
+            # Who records a run does not determine it.
+            "arguments": training_arguments(
+                params.model_copy(update={"report_to": "none"}), model, Path(), None
+            ),
             "model": model.digest,
             "plugins": plugin_digests(params.external_plugins),
             "data": [file_sha256(_existing(path)) for path in (TRAIN, VALIDATION)],

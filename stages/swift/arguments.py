@@ -14,8 +14,8 @@ VALIDATION = Path("data/prepared/validation.jsonl")
 # Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
 OBSERVER = "stages/swift/plugin/observer.py"
 GUARD = "stages/swift/plugin/guard.py"  # whole checkpoints, the end on request
-
 METER = "stages/swift/plugin/meter.py"  # counts what is computed
+TRACKER = "stages/swift/plugin/tracker.py"  # what a record is of, with report_to
 MIXED_BATCHES = "stages/swift/plugin/mixed_batches.py"  # with fsdp
 
 # Training keys that are not arguments of `swift sft`: the stage reads them itself.
@@ -67,6 +67,9 @@ def training_arguments(
         "external_plugins": [*params.external_plugins, OBSERVER, METER, GUARD],
         "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
     }
+    if params.report_to != "none":
+        arguments["external_plugins"].append(TRACKER)
+        arguments["callbacks"].append("ketune_tracker")
     if processes(params) > 1:
         # A batch without images leaves the aligner's adapters without a gradient on its rank.
         arguments["ddp_find_unused_parameters"] = True

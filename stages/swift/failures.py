@@ -11,6 +11,7 @@ from stages.swift.checkpoints import saved_step
 
 PROGRESS = re.compile(r"\d+%\||(?:it/s|s/it)\]")
 _EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*|.*\berror: .*")
+_ADAPTER = Path("models/adapter")
 _LESS_MEMORY = (
     "halve per_device_train_batch_size and double gradient_accumulation_steps, set "
     "gradient_checkpointing true, or lower max_pixels"
@@ -81,20 +82,20 @@ def explain_failure(command: str, status: int, text: str, log: Path, kills: int)
                 sentence = cause.sentence.format(
                     *match.groups(), directory=directory, free=_free(directory)
                 )
-                return f"swift {command} failed: {sentence}{_kept(directory)} (log: {log})"
+                return f"swift {command} failed: {sentence}{_left(directory)} (log: {log})"
     if kills or status == -signal.SIGKILL:
         told = "the kernel killed it" if kills else "it was killed (SIGKILL), most likely"
         return (
             f"swift {command} failed: {told} for want of memory; {_LESS_MEMORY}, or "
-            f"dataloader_num_workers{_kept(directory)} (log: {log})"
+            f"dataloader_num_workers{_left(directory)} (log: {log})"
         )
     if status < 0:
         name = signal.Signals(-status).name
-        return f"swift {command} was ended by {name}{_kept(directory)} (log: {log})"
+        return f"swift {command} was ended by {name}{_left(directory)} (log: {log})"
     plain = [line for line in lines if not PROGRESS.search(line)]
     errors = [line for line in plain if _EXCEPTION.match(line)]
     last = (errors or plain or ["it printed nothing"])[-1][:500]
-    return f"swift {command} failed: {last} (log: {log})"
+    return f"swift {command} failed: {last}{_previous()} (log: {log})"
 
 
 def out_of_memory_kills() -> int:
@@ -107,20 +108,20 @@ def out_of_memory_kills() -> int:
     return 0
 
 
-def previous_adapter(adapter: Path) -> str:
+def _previous() -> str:
     """How to get back the adapter of the run before, which DVC removed to run the stage anew."""
     lock = Path("dvc.lock")
-    recorded = lock.is_file() and f"path: {adapter}\n" in lock.read_text(encoding="utf-8")
-    if adapter.exists() or not recorded:
+    recorded = lock.is_file() and f"path: {_ADAPTER}\n" in lock.read_text(encoding="utf-8")
+    if _ADAPTER.exists() or not recorded:
         return ""
-    return f"; the adapter recorded in dvc.lock comes back by: dvc checkout {adapter}"
+    return f"; the previous adapter comes back by `dvc checkout {_ADAPTER}`"
 
 
-def _kept(directory: Path) -> str:
+def _left(directory: Path) -> str:
+    """What a failure leaves to go on from, and to go back to."""
     step = saved_step(directory)
-    if step is None:
-        return ""
-    return f"; the checkpoint at step {step} is kept for a run of the same configuration"
+    kept = "" if step is None else f"; the same configuration goes on from step {step}"
+    return kept + _previous()
 
 
 def _free(directory: Path) -> str:

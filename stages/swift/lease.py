@@ -25,12 +25,12 @@ _POLL = 1.0  # seconds between two looks at busy devices
 def leased_devices(params: Params, count: int = 1) -> Iterator[tuple[int, ...]]:
     """Lease `count` free GPUs for the block and make them the visible ones of this process.
 
-    Yields the descriptors of the locks, for child processes to hold as well. A run on the CPU, or
-    on a machine without NVIDIA GPUs, leases nothing. Waits, with a notice, while too few are free.
+    Yields the descriptors of the locks, for child processes to hold as well. A run on the CPU or on
+    a machine without NVIDIA GPUs leases nothing. Waits, with a notice, while too few are free.
 
     Raises StageError when the machine has fewer, or this process may use fewer.
     """
-    devices = [] if params.use_cpu else visible_devices()
+    devices = visible_devices() if count and not params.use_cpu else []
     if not devices:
         yield ()
         return

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import IO, Literal
 
 from stages.runtime import StageError
@@ -31,6 +31,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOGGED = re.compile(r"\{'(?:loss|eval_loss)':")
 _OBSERVED = "adapters: "  # stages/swift/plugin/observer.py
 _SHOWN = ("loss", "token_acc", "eval_loss", "eval_token_acc", "learning_rate")
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,6 +41,7 @@ def run_swift(
     log: Path,
     *locks: int,
     launcher: Sequence[str] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run `swift <command>` and return the peak resident memory of its processes in bytes.
 
@@ -64,7 +66,7 @@ def run_swift(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"} | _import_path(),
+            env={**os.environ, **_ENVIRONMENT, **_import_path(), **environment},
             start_new_session=True,
             pass_fds=locks,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 (no thread runs yet)

@@ -22,11 +22,11 @@ class Zygote:
     process: subprocess.Popen[str]
     ended: dict[int, int] = field(default_factory=dict)
 
-    def start(self, workspace: Workspace, moment: str | None = None) -> int:
+    def start(self, workspace: Workspace, moment: str | None = None, **environment: str) -> int:
         """Start `train` in a workspace, to die at a moment of zygote.MOMENTS. Returns its pid."""
         request = {
             "directory": str(workspace.root),
-            "environment": {"KETUNE_CACHE": str(workspace.cache), "OMP_NUM_THREADS": "1"},
+            "environment": {"KETUNE_CACHE": str(workspace.cache)} | environment,
             "moment": moment,
         }
         assert self.process.stdin is not None
@@ -43,11 +43,11 @@ class Zygote:
             self.ended[answer["pid"]] = answer["status"]
         return os.waitstatus_to_exitcode(self.ended.pop(pid))
 
-    def run(self, workspace: Workspace) -> str:
+    def run(self, workspace: Workspace, **environment: str) -> str:
         """Run `train` to its end and return what it said."""
         log = workspace.root / "stage.log"
         start = log.stat().st_size if log.exists() else 0
-        status = self.wait(self.start(workspace))
+        status = self.wait(self.start(workspace, **environment))
         said = log.read_bytes()[start:].decode()
         assert status == 0, said
         return said

@@ -34,7 +34,7 @@ def uninterrupted(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> d
     return results(workspace)
 
 
-@pytest.mark.parametrize("steps", [(1, 1, 3), (2, 4), (5,)])
+@pytest.mark.parametrize("steps", [(1, 1, 3), (2, 2), (5,)])
 def test_stops_between_the_schedules_change_nothing(
     steps: tuple[int, ...], zygote: Zygote, uninterrupted: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -44,11 +44,11 @@ def test_stops_between_the_schedules_change_nothing(
         assert zygote.wait(zygote.start(workspace, f"asked in step {step}")) == 1
         done += step
         (run,) = (path for path in workspace.cache.glob("train/*") if path.is_dir())
-        kept = {path.name for path in run.glob("*-[0-9]*") if not path.is_symlink()}
-        name = f"checkpoint-{done}" if done in {4, 6} else f"interrupted-{done}"
+        kept = {path.name for path in run.glob("*-[0-9]*") if path.is_dir()}
+        name = f"checkpoint-{done}" if done == 4 else f"interrupted-{done}"
         assert name in kept
         assert kept <= {name, "checkpoint-4"}
-    assert f"resuming after step {done}\n" in zygote.run(workspace) or done == 6
+    assert f"resuming after step {done}\n" in zygote.run(workspace)
     assert results(workspace) == uninterrupted
 
 

@@ -37,7 +37,7 @@ def main() -> None:
             request = json.loads(line)
             pid = os.fork()
             if pid == 0:
-                _stage(**request)
+                _stage(request["directory"], request["environment"], request["moment"])
             children.add(pid)
             print(json.dumps({"pid": pid}), flush=True)
         for pid in list(children):
@@ -70,12 +70,20 @@ def _stage(directory: str, environment: dict[str, str], moment: str | None) -> N
     os._exit(code)
 
 
-def _fork_swift(command: str, arguments: list[str], log: Path, *locks: int, **_: Any) -> int:
-    del command, locks
+def _fork_swift(
+    command: str,
+    arguments: list[str],
+    log: Path,
+    *locks: int,
+    launcher: list[str],
+    environment: dict[str, str],
+) -> int:
+    del command, locks, launcher
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        os.environ.update(environment)
         with log.open("ab") as sink:
             for stream in (1, 2):
                 os.dup2(sink.fileno(), stream)
@@ -88,8 +96,7 @@ def _fork_swift(command: str, arguments: list[str], log: Path, *locks: int, **_:
                 traceback.print_exc()
         sys.stderr.flush()
         os._exit(code)
-    _, status = os.waitpid(pid, 0)
-    if status:
+    if status := os.waitpid(pid, 0)[1]:
         raise runtime.StageError(f"training ended with status {status}")
     return 0
 
@@ -129,7 +136,7 @@ def _ask_at(number: int) -> None:
             (Path(trainer.args.output_dir) / checkpoints.STOP).touch()
         return original(trainer, *args, **kwargs)
 
-    TRAINER.training_step = counted
+    setattr(TRAINER, "training_step", counted)  # noqa: B010 (a class of an untyped library)
 
 
 def _half_a_file(_: Any, path: Any) -> None:

@@ -104,7 +104,7 @@ def test_a_merge_with_another_scaling_fails_the_stage(
     monkeypatch.chdir(broken)
     monkeypatch.setenv("KETUNE_CACHE", str(tmp_path / "cache"))
 
-    def export(params: object, base: Model, directory: Path) -> None:
+    def export(params: object, base: Model, directory: Path, *_: object) -> None:
         del params, base
         shutil.rmtree(directory)
         shutil.copytree(trained.root / "models/merged", directory)

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from swift.callbacks import TrainerCallback, callbacks_map
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
 from transformers.integrations import TensorBoardCallback, WandbCallback
 
 
