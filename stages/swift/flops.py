@@ -43,11 +43,13 @@ class Architecture:
 
     A text-only model has no patches: its vision stack and aligner are empty. The aligner works on
     `merge` patches at a time: first its entry, on what the vision tower gives, then the rest.
+    `embedding` are the weights that pixels meet, to which no gradient flows on.
     `pixels` is the area of an image that becomes one token.
     """
 
     llm: Stack
     head: int
+    embedding: int
     vision: Stack
     entry: Stack
     rest: Stack
@@ -95,7 +97,7 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture | None:
         head = hidden * text["vocab_size"]
         if vision is None:
             none = Stack.of(0, [], 0)
-            return Architecture(llm, head, none, none, none, merge=1, pixels=1)
+            return Architecture(llm, head, 0, none, none, none, merge=1, pixels=1)
         return _with_vision(config, vision, llm, head, hidden)
     except KeyError:
         return None
@@ -122,6 +124,7 @@ def _with_vision(
         merge, depth = vision["spatial_merge_size"] ** 2, "depth"
         mergers += len(vision.get("deepstack_visual_indexes", ()))
         entry, rest = (width * merge, width * merge), [(width * merge, vision["out_hidden_size"])]
+        attention = [(width, 3 * width), (width, width)]
         colours = vision["in_channels"] * vision["temporal_patch_size"]
     elif "downsample_ratio" in config:  # InternVL
         merge = round(config["downsample_ratio"] ** -2)
@@ -130,12 +133,11 @@ def _with_vision(
         merge = config["spatial_merge_size"] ** 2
         mlp = [(width, inner), (width, inner), (inner, width)]
         entry, rest = (width * merge, width), [(width, hidden), (hidden, hidden)]
-    tower = Stack.of(vision[depth], attention + mlp, width)
-    embedding = patch**2 * colours * width
     return Architecture(
         llm=llm,
         head=head,
-        vision=Stack(tower.weights + embedding, tower.attention, tower.edges),
+        embedding=patch**2 * colours * width,
+        vision=Stack.of(vision[depth], attention + mlp, width),
         entry=Stack.of(mergers, [entry], 0),
         rest=Stack.of(mergers, rest, 0),
         merge=merge,
@@ -200,6 +202,7 @@ def _forward(architecture: Architecture, training: Training, work: Work) -> floa
     return (
         _layers(architecture.llm, work.tokens, work.squares)
         + 2 * architecture.head * work.scored
+        + 2 * architecture.embedding * work.patches
         + _layers(architecture.vision, work.patches, work.patch_squares)
         + 2 * (architecture.entry.weights + architecture.rest.weights) * places["aligner"]
         + _adapters(training, places)
