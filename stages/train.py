@@ -57,7 +57,7 @@ def _train(params: Params, devices: Sequence[int]) -> None:
     key = _run_key(params, model)
     with (
         scratch_directory("train", key) as scratch,
-        tracked(params, key, model.digest) as environment,
+        tracked(params, key, model.digest) as record,
     ):
         memory = None
         if not is_finished(scratch.path):
@@ -68,10 +68,10 @@ def _train(params: Params, devices: Sequence[int]) -> None:
             arguments = training_arguments(params, model, scratch.path, checkpoint)
             memory = run_swift(
                 "sft",
-                arguments,
+                [*arguments, *record.arguments],
                 scratch.path / "swift.log",
                 *(scratch.lock, *devices),
-                environment=environment,
+                environment=record.environment,
             )
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)

@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,22 @@ from stages.runtime import write_json
 _RUN = "run.json"
 
 
+@dataclass(frozen=True)
+class Record:
+    """Arguments of `swift sft` and environment variables of its process."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
 @contextmanager
-def tracked(params: Params, key: str, model_digest: str) -> Iterator[dict[str, str]]:
-    """Environment variables for the training process; the record is whole when the block succeeds.
+def tracked(params: Params, key: str, model_digest: str) -> Iterator[Record]:
+    """What makes the training process record itself; the record is whole when the block succeeds.
 
     `key` identifies the run: an unfinished record of that key is continued.
     """
     if params.report_to == "none":
-        yield {}
+        yield Record([], {})
         return
     root = Path(os.environ.get("DVC_ROOT") or Path.cwd()) / "runs"
     described = describe(params, key) | {"model_digest": model_digest}
@@ -42,7 +51,7 @@ def tracked(params: Params, key: str, model_digest: str) -> Iterator[dict[str, s
     }
     if params.report_to == "wandb":
         environment |= _wandb(params, directory, key)
-    yield environment
+    yield Record(["--run_name", directory.name], environment)
     write_json(directory / _RUN, described | {"finished": True})
 
 
@@ -77,7 +86,6 @@ def _wandb(params: Params, directory: Path, key: str) -> dict[str, str]:
     environment = {
         "WANDB_PROJECT": os.environ.get("WANDB_PROJECT", "ketune"),
         "WANDB_DIR": str(directory),
-        "WANDB_NAME": directory.name,
         # wandb refuses the id of a deleted run: another directory is another run.
         "WANDB_RUN_ID": f"{key[:12]}-{directory.name}"[:64],
         "WANDB_RESUME": "allow",

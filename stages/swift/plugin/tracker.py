@@ -11,6 +11,7 @@ from typing import Any
 from swift.callbacks import TrainerCallback, callbacks_map
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
 from transformers.integrations import TensorBoardCallback, WandbCallback
+from transformers.integrations.integration_utils import rewrite_logs
 
 
 class Tracker(TrainerCallback):  # type: ignore[misc]
@@ -24,6 +25,8 @@ class Tracker(TrainerCallback):  # type: ignore[misc]
         for callback in self.trainer.callback_handler.callbacks:
             if isinstance(callback, WandbCallback):
                 callback._wandb.config.update({"ketune": run}, allow_val_change=True)
+                if callback._wandb.run.offline:
+                    _repeat(callback._wandb, state.log_history)
             elif isinstance(callback, TensorBoardCallback):
                 writer = callback.tb_writer
                 # Readers drop what an attempt logged after the checkpoint this one goes on from.
@@ -31,6 +34,13 @@ class Tracker(TrainerCallback):  # type: ignore[misc]
                 start = SessionLog(status=SessionLog.START)
                 writer.file_writer.add_event(Event(step=step, session_log=start), step)
                 writer.add_text("ketune", json.dumps(run, indent=2), state.global_step)
+
+
+def _repeat(wandb: Any, rows: list[dict[str, Any]]) -> None:
+    """Log what earlier attempts logged: the file of one that was killed may lack its last rows."""
+    for row in rows:
+        values = rewrite_logs({name: value for name, value in row.items() if name != "step"})
+        wandb.log(values | {"train/global_step": row["step"]})
 
 
 callbacks_map["ketune_tracker"] = Tracker
