@@ -10,11 +10,21 @@ from stages.runtime import StageError, file_sha256, stage_main, versions, write_
 from stages.scratch import run_key, scratch_directory
 from stages.swift.adapter import effective_scaling, publish_adapter
 from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
-from stages.swift.base import require_eyes, require_trainable, settle_model
+from stages.swift.base import read_config, require_eyes, require_trainable, settle_model
 from stages.swift.checkpoints import last_checkpoint
 from stages.swift.convergence import convergence
-from stages.swift.device import device_name, require_device
+from stages.swift.counts import read_counts
+from stages.swift.device import device_name, require_device, with_usable_attention
+from stages.swift.launch import (
+    check_scale,
+    global_batch,
+    keep_global_batch,
+    launcher,
+    node_rank,
+    processes,
+)
 from stages.swift.lease import leased_devices
+from stages.swift.ledger import ledger
 from stages.swift.logs import (
     EVAL_CURVE,
     TRAIN_CURVE,
@@ -26,6 +36,7 @@ from stages.swift.logs import (
 )
 from stages.swift.model import Model, locate_model, plugin_digests
 from stages.swift.run import run_swift
+from stages.swift.schedule import plan_evaluations, with_schedule
 from stages.swift.tracking import tracked
 
 ADAPTER = Path("models/adapter")
@@ -48,13 +59,18 @@ def main() -> None:
 def _train(params: Params, devices: Sequence[int]) -> None:
     """Train, or go on with an interrupted run of the same configuration, and publish."""
     require_device(params)
+    check_scale(params)
     model = locate_model(params.model, params.model_revision)
     require_trainable(model)
     params = settle_model(params, model)
     for path in (TRAIN, VALIDATION):
         require_eyes(params, model, path)
+    params = _planned(keep_global_batch(with_usable_attention(params)), model)
     _announce(params)
     key = _run_key(params, model)
+    if rank := node_rank(params):
+        _join(params, model, key, rank, devices)
+        return
     with (
         scratch_directory("train", key) as scratch,
         tracked(params, key, model.digest) as record,
@@ -71,17 +87,54 @@ def _train(params: Params, devices: Sequence[int]) -> None:
                 [*arguments, *record.arguments],
                 scratch.path / "swift.log",
                 *(scratch.lock, *devices),
+                launcher=launcher(params),
                 environment=record.environment,
             )
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)
         metrics = _metrics(history, memory, _count_lines(TRAIN))
+        counts = read_counts(scratch.path, processes(params))
+        metrics["compute"] = ledger(params, read_config(model), counts, history)
         write_json(METRICS, metrics | {"provenance": _provenance(params, model, history)})
         for path, columns in CURVES.items():
             write_curve(path, history, columns)
     print(
         f"eval_loss {metrics['eval_loss_first']:.4f} → {metrics['eval_loss']:.4f} "
-        f"at step {history.best_step} of {history.last_step}"
+        f"at step {history.best_step} of {history.last_step}{_efficiency(metrics['compute'])}"
+    )
+
+
+def _planned(params: Params, model: Model) -> Params:
+    """The interval of evaluations that `eval_share` asks for; what they cost is printed."""
+    schedule = plan_evaluations(params, read_config(model), _existing(TRAIN), _existing(VALIDATION))
+    if schedule is None:
+        return params
+    print(
+        f"{schedule.evaluations} evaluations, every {schedule.interval} of {schedule.steps} steps, "
+        f"cost about {schedule.share:.0%} of all FLOPs",
+        flush=True,
+    )
+    return with_schedule(params, schedule) if params.eval_share else params
+
+
+def _join(params: Params, model: Model, key: str, rank: int, devices: Sequence[int]) -> None:
+    """Train with node 0, which publishes, in its scratch directory if it is shared."""
+    with scratch_directory("train", f"{key}-node{rank}") as scratch:
+        shared = scratch.path.with_name(key)
+        if not is_finished(shared):
+            arguments = training_arguments(params, model, shared, last_checkpoint(shared))
+            log = scratch.path / "swift.log"
+            locks = (scratch.lock, *devices)
+            run_swift("sft", arguments, log, *locks, launcher=launcher(params))
+    print(f"node {rank} of {params.nnodes} has trained; node 0 publishes the adapter")
+
+
+def _efficiency(compute: dict[str, Any]) -> str:
+    if "mfu" not in compute:
+        return ""
+    return (
+        f"; {compute['mfu']:.1%} of the device's measured peak, evaluations were "
+        f"{compute['evaluation_share']:.0%} of all FLOPs"
     )
 
 
@@ -101,6 +154,8 @@ def _run_key(params: Params, model: Model) -> str:
             "arguments": training_arguments(
                 params.model_copy(update={"report_to": "none"}), model, Path(), None
             ),
+            "processes": processes(params),
+            "global_batch": global_batch(params),
             "model": model.digest,
             "plugins": plugin_digests(params.external_plugins),
             "data": [file_sha256(_existing(path)) for path in (TRAIN, VALIDATION)],
@@ -147,6 +202,7 @@ def _provenance(params: Params, model: Model, history: History) -> dict[str, Any
         "profile": params.profile,
         "seed": params.seed,
         "device": device_name(params),
+        "attention": params.attn_impl,
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "resumed": history.resumed,
         "data_sha256": {path.stem: file_sha256(path) for path in (TRAIN, VALIDATION)},
