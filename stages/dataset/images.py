@@ -5,6 +5,7 @@ import math
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -23,6 +24,16 @@ _BLOCK = 32
 _MIN_PIXELS = 65_536
 _MAX_PIXELS = 16_777_216
 _MAX_ASPECT_RATIO = 200
+
+# InternVL3.5: the processor files of OpenGVLab/InternVL3_5-8B-HF. Grids as (columns, rows).
+_TILE, _TILE_TOKENS, _MAX_TILES = 448, 256, 12
+_GRIDS = sorted(
+    ((c, r) for c in range(1, 13) for r in range(1, 13) if c * r <= _MAX_TILES),
+    key=lambda grid: grid[0] * grid[1],
+)
+
+# Ministral 3: patches of 14 pixels, merged 2 by 2, of an image of at most 1540 pixels a side.
+_MERGED_PATCH, _LONGEST = 28, 1540
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,42 @@ def image_tokens(width: int, height: int) -> int:
         rows = math.ceil(height * beta / _BLOCK)
         columns = math.ceil(width * beta / _BLOCK)
     return rows * columns
+
+
+def internvl_tokens(width: int, height: int) -> int:
+    """Tokens an image costs InternVL3.5 at its native size, before any `max_pixels` of a run.
+
+    `get_optimal_tiled_canvas` of transformers' models/got_ocr2/image_processing_got_ocr2.py,
+    restated for the reason above: the grid of at most 12 tiles whose shape is nearest to the
+    image's, each of 256 tokens, and a thumbnail beside several tiles.
+    """
+    tiles, nearest = 1, math.inf
+    for columns, rows in _GRIDS:
+        distance = abs(width / height - columns / rows)
+        fills = width * height > 0.5 * _TILE**2 * columns * rows
+        if distance < nearest or (distance == nearest and fills):
+            tiles, nearest = columns * rows, distance
+    return _TILE_TOKENS * (tiles + (tiles > 1))
+
+
+def ministral_tokens(width: int, height: int) -> int:
+    """Tokens an image costs Ministral 3 at its native size, before any `max_pixels` of a run.
+
+    `get_resize_output_image_size` of transformers' models/pixtral/image_processing_pixtral.py,
+    restated for the reason above: shrunk to 1540 pixels a side, a token for each 28 by 28 pixels
+    begun, and one that ends each row.
+    """
+    ratio = max(1.0, width / _LONGEST, height / _LONGEST)
+    columns, rows = (-(-math.floor(side / ratio) // _MERGED_PATCH) for side in (width, height))
+    return rows * (columns + 1)
+
+
+# What an image costs each of the base models that docs/training.md names.
+IMAGE_TOKENS: dict[str, Callable[[int, int], int]] = {
+    "qwen3_vl": image_tokens,
+    "internvl3_5": internvl_tokens,
+    "ministral3": ministral_tokens,
+}
 
 
 def _decode(data: bytes) -> Image.Image | Violation:

@@ -8,7 +8,7 @@ from math import ceil
 from typing import NamedTuple
 
 from stages.dataset.contract import CATEGORIES, SAMPLE_TYPES, Category, SampleType
-from stages.dataset.images import image_tokens
+from stages.dataset.images import IMAGE_TOKENS, image_tokens
 from stages.dataset.splits import SPLITS, Split
 from stages.dataset.tokens import TOKENIZER
 
@@ -137,6 +137,12 @@ def summarise(counts: DataCounts) -> dict[str, object]:
             "tokens": distribution(
                 _map_sizes(counts, [image_tokens(w, h) for w, h in counts.image_sizes])
             ),
+            "tokens_by_model": {
+                name: distribution(
+                    _map_sizes(counts, [tokens(w, h) for w, h in counts.image_sizes])
+                )
+                for name, tokens in IMAGE_TOKENS.items()
+            },
         },
     }
 

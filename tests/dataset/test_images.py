@@ -6,12 +6,19 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from stages.dataset.contract import Violation
-from stages.dataset.images import CanonicalImage, canonical_image, encode_png, image_tokens
+from stages.dataset.images import (
+    CanonicalImage,
+    canonical_image,
+    encode_png,
+    image_tokens,
+    internvl_tokens,
+    ministral_tokens,
+)
 from tests.dataset.published import encode, picture
 
 
@@ -186,3 +193,23 @@ def test_image_tokens_are_those_of_the_library() -> None:
         rows, columns = smart_resize(height, width, 32, 256 * 256, 4096 * 4096)
         assert image_tokens(width, height) == rows * columns // 32**2, (width, height)
     assert image_tokens(640, 480) == 300
+
+
+@given(st.integers(8, 900), st.integers(8, 900))
+@example(640, 480)
+@example(448, 448)
+@example(1600, 1541)
+def test_image_tokens_of_other_base_models_are_those_of_the_library(
+    width: int, height: int
+) -> None:
+    from transformers import GotOcr2ImageProcessor  # noqa: PLC0415
+    from transformers.models.pixtral.image_processing_pixtral import (  # noqa: PLC0415
+        get_resize_output_image_size,
+    )
+
+    tiles = GotOcr2ImageProcessor(size={"height": 448, "width": 448}, crop_to_patches=True)
+    seen = tiles.get_number_of_image_patches(height, width, {})
+    assert internvl_tokens(width, height) == 256 * seen
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    rows, columns = get_resize_output_image_size(pixels, size=1540, patch_size=28)
+    assert ministral_tokens(width, height) == rows // 28 * (columns // 28 + 1)
