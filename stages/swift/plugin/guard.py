@@ -18,6 +18,7 @@ from transformers.trainer_utils import rotate_checkpoints
 from stages.swift.checkpoints import STOP, TRAINING, seal
 
 _SUMS = "sums-{rank}.json"
+_RNG = "rng"  # a directory with the trainer's files of random states
 
 
 class Guard(TrainerCallback):  # type: ignore[misc]
@@ -45,6 +46,12 @@ class Guard(TrainerCallback):  # type: ignore[misc]
         self.best = state.best_model_checkpoint
         control.should_save = control.should_training_stop = True
         args.load_best_model_at_end = False
+        self._note_rng(directory)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        del state, control
+        if self.unscheduled:
+            self._note_rng(Path(args.output_dir))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
         del args, control
@@ -57,6 +64,9 @@ class Guard(TrainerCallback):  # type: ignore[misc]
         directory = Path(args.output_dir)
         checkpoint = directory / f"checkpoint-{state.global_step}"
         self._save_sums(checkpoint)
+        if self.unscheduled:
+            name = self._rng_name()
+            (directory / _RNG / name).replace(checkpoint / name)
         self.trainer.accelerator.wait_for_everyone()
         if not state.is_world_process_zero:
             return
@@ -78,6 +88,17 @@ class Guard(TrainerCallback):  # type: ignore[misc]
         apart = checkpoint.with_name(f"interrupted-{state.global_step}")
         shutil.rmtree(apart, ignore_errors=True)
         return checkpoint.rename(apart)
+
+    def _note_rng(self, directory: Path) -> None:
+        """Keep the random state before an unscheduled checkpoint, which is to be that after it.
+
+        ms-swift draws numbers while it saves PiSSA and OLoRA adapters.
+        """
+        self.trainer._save_rng_state(str(directory / _RNG))
+
+    def _rng_name(self) -> str:
+        args = self.trainer.args
+        return "rng_state.pth" if args.world_size == 1 else f"rng_state_{args.process_index}.pth"
 
     def _save_sums(self, checkpoint: Path) -> None:
         trainer = self.trainer
