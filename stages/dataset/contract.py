@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from stages.dataset.syntax import nodes, parse
+
 SampleType = Literal["function_completion", "code_generation", "qa"]
 Category = Literal[
     "circuits_and_gates",
@@ -176,18 +178,18 @@ def _violation(reason: str, field: str, message: str) -> PydanticCustomError:
 
 def _compile(source: str) -> ast.Module | str:
     """The syntax tree of `source`, or why CPython refuses it. Nothing is executed."""
+    tree = parse(source)
+    if isinstance(tree, str):
+        return tree
     try:
-        with warnings.catch_warnings():
-            # Invalid escapes in LaTeX-laden docstrings are no reason to warn the user here.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-            # The compiler refuses what the parser lets pass, such as `return` outside a function.
+        # The compiler refuses what the parser lets pass, such as `return` outside a function.
+        with warnings.catch_warnings(action="ignore"):
             compile(tree, "<row>", "exec", dont_inherit=True)
-            return tree
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except (RecursionError, MemoryError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
+    return tree
 
 
 def _check_answer(sample_type: str, question: str, answer: str, entry_point: str) -> None:
@@ -198,9 +200,9 @@ def _check_answer(sample_type: str, question: str, answer: str, entry_point: str
             raise _violation("stub_syntax", "question", f"the stub does not compile: {stub}")
         raise _violation("answer_syntax", "answer", f"the program does not compile: {tree}")
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    found = [n for n in ast.walk(tree) if isinstance(n, definitions) and n.name == entry_point]
+    found = [n for n in nodes(tree) if isinstance(n, definitions) and n.name == entry_point]
     if sample_type == "code_generation":
-        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and _is_stored(n)}
+        names = {n.id for n in nodes(tree) if isinstance(n, ast.Name) and _is_stored(n)}
         if not found and entry_point not in names:
             message = f"{entry_point} is not defined"
             raise _violation("entry_point_undefined", "answer", message)

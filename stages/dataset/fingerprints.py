@@ -6,7 +6,6 @@ and runs.
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -14,6 +13,8 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stages.dataset.syntax import nodes, parse
 
 Keys = NDArray[np.uint64]
 
@@ -30,10 +31,8 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]*(?:\([^)]*\)|.*)|import[ \t]+[\w.]+.*)$",
     re.MULTILINE,
 )
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_POWERS = np.array(
-    [pow(int(_MULTIPLIER), n, 2**64) for n in range(GRAM_WORDS, 0, -1)], dtype=np.uint64
-)
+_MULTIPLIER = 0x9E3779B97F4A7C15
+_POWERS = [np.uint64(pow(_MULTIPLIER, n, 2**64)) for n in range(GRAM_WORDS, 0, -1)]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -50,16 +49,23 @@ def words(text: str) -> list[str]:
 def gram_keys(text: str) -> Keys:
     """Distinct keys of the word 8-grams of a text, sorted; none when it has fewer words."""
     codes = np.array([crc32(word.encode()) for word in words(text)], dtype=np.uint64)
-    if len(codes) < GRAM_WORDS:
-        return np.empty(0, dtype=np.uint64)
-    grams = np.lib.stride_tricks.sliding_window_view(codes, GRAM_WORDS)
-    keys: Keys = np.unique((grams * _POWERS).sum(axis=1, dtype=np.uint64))
-    return keys
+    grams = max(0, len(codes) - GRAM_WORDS + 1)
+    keys = np.zeros(grams, dtype=np.uint64)
+    for offset, power in enumerate(_POWERS):
+        keys += codes[offset : offset + grams] * power
+    return distinct(keys)
+
+
+def distinct(keys: Keys) -> Keys:
+    """The keys sorted, each once. np.unique takes longer for so few."""
+    keys = np.sort(keys)
+    return keys[np.concatenate(([True], keys[1:] != keys[:-1]))] if len(keys) else keys
 
 
 def docstring(stub: str, entry_point: str) -> str:
     """What a function's stub asks for: its docstring, or the whole stub when it has none."""
-    for node in ast.walk(_parse(stub) or ast.Module([], [])):
+    tree = parse(stub)
+    for node in () if isinstance(tree, str) else nodes(tree):
         if isinstance(node, _FUNCTIONS) and node.name == entry_point:
             return ast.get_docstring(node) or stub
     return stub
@@ -79,8 +85,8 @@ def code_keys(program: str) -> Mapping[str, int]:
     functions, arguments and variables, and the way names are imported. Functions below MIN_NODES
     syntax nodes are left out, and so is everything when the program does not parse.
     """
-    tree = _parse(program)
-    if tree is None:
+    tree = parse(program)
+    if isinstance(tree, str):
         return {}
     imports = _imported(tree)
     shared = {node.name for node in tree.body if isinstance(node, _FUNCTIONS)}
@@ -95,30 +101,10 @@ def code_keys(program: str) -> Mapping[str, int]:
     return keys
 
 
-def _parse(source: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _nodes(tree: ast.AST) -> list[ast.AST]:
-    """All nodes in the order of ast.walk, which takes half as long again."""
-    found = [tree]
-    for node in found:
-        for value in node.__dict__.values():
-            if isinstance(value, ast.AST):
-                found.append(value)
-            elif isinstance(value, list):
-                found += [child for child in value if isinstance(child, ast.AST)]
-    return found
-
-
 def _imported(tree: ast.Module) -> dict[str, str]:
     """Names that imports bind: to "" for a module, else to the name they have at home."""
     names: dict[str, str] = {}
-    for node in _nodes(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name.partition(".")[0]: "" for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -128,7 +114,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
 
 def _bound(function: ast.AST) -> set[str]:
     names = set()
-    for node in _nodes(function):
+    for node in nodes(function):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names.add(node.id)
         elif isinstance(node, ast.arg):

@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, Literal, NamedTuple, get_args
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from stages.dataset.fingerprints import (
     Keys,
     code_keys,
+    distinct,
     docstring,
     fenced_code,
     gram_keys,
@@ -129,7 +131,7 @@ def fingerprint(content: Content) -> Fingerprint:
     programs = [content.program, *fenced_code(content.prompt), *fenced_code(content.solution)]
     code = chain.from_iterable(code_keys(program).values() for program in programs)
     whole = _array([prompt_key(content), *code])
-    keys = np.unique(np.concatenate([*grams, whole]))
+    keys = distinct(np.concatenate([*grams, whole]))
     return Fingerprint(keys, content.entry_point, content.image)
 
 
@@ -221,6 +223,7 @@ def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
     ]
 
 
+@lru_cache(maxsize=4)  # a row is looked at as a row, as a task and as a sibling
 def prompt_key(content: Content) -> int:
     """Key of the words of what is asked, whatever their layout and the function's signature."""
     return text_key(f"prompt {' '.join(words(_asked(content)))}")

@@ -4,8 +4,8 @@ Its vocabulary comes with the installed packages, so that the same rows have the
 every machine, whatever model is trained and without asking a hub.
 """
 
-import base64
 import unicodedata
+from binascii import a2b_base64
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,5 +37,5 @@ def _encoding() -> tiktoken.Encoding:
         raise StageError("the package dashscope, which holds Qwen's vocabulary, is not installed")
     lines = (Path(folders[0]) / _VOCABULARY).read_bytes().splitlines()
     pairs = (line.split() for line in lines)
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    ranks = {a2b_base64(token): int(rank) for token, rank in pairs}
     return tiktoken.Encoding("qwen", pat_str=_PIECES, mergeable_ranks=ranks, special_tokens={})
