@@ -92,6 +92,7 @@ def export_arguments(params: Params, model: Model, adapter: Path, output_dir: Pa
         "output_dir": output_dir,
         "torch_dtype": params.torch_dtype,
         "system": params.system,
+        "max_pixels": params.max_pixels,  # a plugin may put it into the processor's files
         "use_hf": True,
         "exist_ok": False,
         "safe_serialization": True,
