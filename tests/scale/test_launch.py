@@ -4,11 +4,11 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stages import train
-from stages.params import Params, load_params
+from stages.params import Params
 from stages.runtime import StageError
 from stages.swift import launch
 from stages.swift.arguments import training_arguments
@@ -21,7 +21,7 @@ from stages.swift.launch import (
     root_cause,
 )
 from stages.swift.model import Model
-from tests.swift.conftest import ROOT, changed, full
+from tests.swift.conftest import changed, full
 from tests.swift.test_arguments import pairs
 
 __all__ = ["full"]
@@ -57,17 +57,18 @@ def test_nodes_are_numbered_by_the_environment(full: Params) -> None:
             node_rank(params, wrong)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     size=st.integers(1, 64),
     steps=st.integers(1, 8),
     nproc=st.integers(1, 8),
     nodes=st.integers(1, 3),
 )
-def test_the_global_batch_is_kept_or_refused(size: int, steps: int, nproc: int, nodes: int) -> None:
+def test_the_global_batch_is_kept_or_refused(
+    full: Params, size: int, steps: int, nproc: int, nodes: int
+) -> None:
     keys = {"per_device_train_batch_size": size, "gradient_accumulation_steps": steps}
-    params = load_params(ROOT).model_copy(
-        update=keys | {"nproc_per_node": nproc, "nnodes": nodes}
-    )
+    params = full.model_copy(update=keys | {"nproc_per_node": nproc, "nnodes": nodes})
     if size * steps % (nproc * nodes):
         with pytest.raises(StageError, match="cannot be split over"):
             keep_global_batch(params)
