@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.params import Params
+from stages.swift.device import usable_attention
 from stages.swift.model import Model
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def load_model(
         revision=model.revision,
         torch_dtype=getattr(torch, params.torch_dtype),
         device_map="cpu" if params.use_cpu else None,
-        attn_impl=params.attn_impl,
+        attn_impl=usable_attention(params),
         model_type=unless_auto(params.model_type),
         use_hf=True,
     )
