@@ -2,6 +2,7 @@
 
     python -m benchmarks.prepare --peer DIR    # DIR: a checkout of samuellimabraz/quantum-assistant
     python -m benchmarks.prepare --memory
+    python -m benchmarks.prepare --noop
 
 Rows are made here at the published dataset's counts, 5,837 + 1,239 + 1,290 rows of which 3,774 have
 an image of their own. An image is a circuit diagram of 640 to 1000 by 180 to 700 pixels, drawn with
@@ -285,11 +286,45 @@ def memory(work: Path) -> None:
     print(f"100,000 rows take {peaks[1] / peaks[0]:.2f} times the memory of 10,000")
 
 
+def noop(work: Path, rows: int, repeats: int) -> None:
+    """`dvc repro prepare` with nothing to do on the full-size data, less that of an empty project.
+
+    Both projects are git repositories; ours has the repository's graph and the data in its cache.
+    """
+    source, ours, empty = work / "source", work / "ours", work / "empty"
+    source.mkdir(parents=True)
+    write_source(source, rows, round(rows * IMAGES / ROWS))
+    make_workspace(ours, source)
+    run_stage(ours, "prepare")
+    for name in ("stages", "dvc.yaml", ".dvcignore"):
+        copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy2
+        copy(REPOSITORY / name, ours / name)
+    empty.mkdir()
+    (empty / "dvc.yaml").write_text("stages: {}\n")
+    dvc = [sys.executable, "-m", "dvc"]
+    for project in (ours, empty):
+        measure(["git", "init", "-q"], project)
+        measure([*dvc, "init", "-q"], project)
+    measure([*dvc, "config", "cache.type", "reflink,hardlink,symlink"], ours)
+    measure([*dvc, "commit", "-q", "-f", "ingest", "prepare"], ours)
+    commands = {"full-size data": [*dvc, "repro", "prepare"], "empty project": [*dvc, "repro"]}
+    runs: dict[str, list[Measured]] = {name: [] for name in commands}
+    for _ in range(repeats + 1):
+        for (name, command), project in zip(commands.items(), (ours, empty), strict=True):
+            runs[name].append(measure(command, project))
+    for name, measured in runs.items():
+        # The first one fills DVC's table of file states.
+        report(f"no-op, {name}", measured[1:])
+    first, second = (median(run.wall for run in measured[1:]) for measured in runs.values())
+    print(f"{first - second:.2f} s above DVC's floor")
+
+
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", type=Path, help="a checkout of the peer's repository")
     parser.add_argument("--memory", action="store_true", help="memory at 10,000 and 100,000 rows")
+    parser.add_argument("--noop", action="store_true", help="`dvc repro` with nothing to do")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the comparison")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -301,6 +336,8 @@ def main() -> None:
             against_peer(options.peer.resolve(), Path(work), options.rows, options.repeats)
         if options.memory:
             memory(Path(work))
+        if options.noop:
+            noop(Path(work) / "noop", options.rows, options.repeats)
 
 
 if __name__ == "__main__":

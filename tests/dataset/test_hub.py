@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -23,6 +24,7 @@ from tests.dataset.published import (
 )
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PIECE = 10 * 2**20
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Hub:
     cut_downloads: int = 0  # GETs still to be cut half-way
     requested: list[str] = field(default_factory=list)
     broken: str = ""  # GETs of files with this in their name are cut every time
+    ranges: list[str] = field(default_factory=list)  # of GETs that ask for part of a file
+    garbled: bool = False  # every part that follows a cut is of zeros
 
     def files(self) -> dict[str, bytes]:
         paths = (path for path in self.directory.rglob("*") if path.is_file())
@@ -83,6 +87,10 @@ def serving(hub: Hub) -> Iterator[Hub]:
             start = 0
             if (wanted := self.headers.get("Range", "")) and wanted.startswith("bytes="):
                 start = int(wanted.removeprefix("bytes=").split("-")[0])
+            if body and start:
+                hub.ranges.append(wanted)
+                if hub.garbled:
+                    content = content[:start] + bytes(len(content) - start)
             self.send_response(206 if start else 200)
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
@@ -205,6 +213,30 @@ def test_interrupted_download_is_completed(tmp_path: Path, hub: Hub) -> None:
     assert status == 0, error
     assert hub.cut_downloads == 0
     assert_same_rows(root, hub, tmp_path)
+
+
+@pytest.fixture
+def large_hub(tmp_path: Path) -> Iterator[Hub]:
+    """Its train file is three of the pieces that the library writes to disk at once."""
+    rows = good_splits(30)
+    rows["train"][0]["answer"] = Random(0).randbytes(13_000_000).hex()
+    directory = write_parquet(tmp_path / "large" / "data", rows).parent
+    with serving(Hub(directory)) as running:
+        yield running
+
+
+def test_an_interrupted_file_goes_on_where_it_was(tmp_path: Path, large_hub: Hub) -> None:
+    large_hub.cut_downloads = 1
+    root = workspace(tmp_path / "work", "org/name")
+    assert ingest(root, large_hub.url) == (0, "")
+    assert large_hub.ranges == [f"bytes={PIECE}-"]
+
+
+def test_a_resumed_file_of_other_bytes_is_refused(tmp_path: Path, large_hub: Hub) -> None:
+    large_hub.cut_downloads, large_hub.garbled = 1, True
+    root = workspace(tmp_path / "work", "org/name")
+    assert_failed(ingest(root, large_hub.url), root, "SHA-256", "train-")
+    assert large_hub.ranges
 
 
 def test_after_a_failure_the_next_run_asks_only_for_what_is_missing(
