@@ -38,7 +38,7 @@ class Tolerance:
 # Merging rounds BA into the weights' dtype once; the unmerged model rounds in every forward pass.
 _TOLERANCES = {
     "float32": Tolerance(1e-3, logit=1e-3, top1_agreement=0.999, eval_loss=1e-4, trained=1e-4),
-    "bfloat16": Tolerance(0.02, logit=1.0, top1_agreement=0.97, eval_loss=0.02, trained=0.02),
+    "bfloat16": Tolerance(0.02, logit=1.0, top1_agreement=0.97, eval_loss=0.05, trained=0.05),
     "float16": Tolerance(0.02, logit=0.25, top1_agreement=0.98, eval_loss=0.01, trained=0.01),
 }
 # PiSSA and OLoRA train over W - sB₀A₀ rounded to the base's dtype, an error that the original base
