@@ -28,6 +28,9 @@ demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree sta
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
 	python -m pytest -n auto --dist loadfile
 
+crash: .venv/.ready  ## kill -9 at ten moments in the workspace, --temp and the queue (an hour)
+	python -m pytest -n0 -m slow -s tests/crash/test_modes.py
+
 lint: .venv/.ready  ## Check style and types
 	ruff check .
 	ruff format --check .
@@ -62,4 +65,4 @@ lock:  ## Resolve pyproject.toml into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links -o requirements.lock
 
-.PHONY: help env demo test lint fresh remote pull gpu lock
+.PHONY: help env demo test crash lint fresh remote pull gpu lock

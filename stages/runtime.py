@@ -1,5 +1,6 @@
 """What every stage shares: one-line errors, atomic outputs, provenance."""
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,15 @@ def stage_main(main: Callable[[], None]) -> None:
         main()
     except StageError as error:
         print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        print(
+            f"error: {error.strerror}{where}; free space and run the same command to go on",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -1,5 +1,6 @@
 """Why a process of ms-swift ended, as one sentence that says what to change."""
 
+import errno
 import os
 import re
 import shutil
@@ -54,7 +55,7 @@ _CAUSES = [
             r"|PytorchStreamWriter failed writing"
         ),
         "{directory}: the disk is full or a limit on file sizes is reached ({free} free); free "
-        "space there, lower save_total_limit, or set KETUNE_CACHE to a directory on another disk",
+        "space there, or set KETUNE_CACHE to a directory on another disk",
     ),
 ]
 
@@ -67,6 +68,11 @@ def explain_stop(command: str, number: int, directory: Path) -> str:
     if command == "export":
         return f"swift export was stopped by {name}; run the same command again"
     return f"stopped by {name}; {where}; run the same command to go on"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a file could not be written for want of space."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def explain_failure(command: str, status: int, text: str, log: Path, kills: int) -> str:

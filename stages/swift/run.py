@@ -20,7 +20,13 @@ from typing import IO, Literal
 
 from stages.runtime import StageError
 from stages.swift.checkpoints import STOP, TRAINING
-from stages.swift.failures import PROGRESS, explain_failure, explain_stop, out_of_memory_kills
+from stages.swift.failures import (
+    PROGRESS,
+    explain_failure,
+    explain_stop,
+    is_full,
+    out_of_memory_kills,
+)
 from stages.swift.launch import root_cause
 
 _GRACE = 15.0  # seconds between asking a child that saves nothing to stop and killing it
@@ -59,7 +65,7 @@ def run_swift(
     assert module is not None
     assert module.origin is not None
     kills = out_of_memory_kills()
-    with log.open("ab") as sink, _stoppable() as received:
+    with log.open("ab", buffering=0) as sink, _stoppable() as received:
         start = sink.tell()
         process = subprocess.Popen(
             [sys.executable, *launcher, module.origin, *arguments],
@@ -72,7 +78,13 @@ def run_swift(
             preexec_fn=_die_with_parent,  # noqa: PLW1509 (no thread runs yet)
         )
         directory = _run_directory(arguments, log)
-        _stream(process, sink, _Stop(process.pid, directory, received))
+        try:
+            _stream(process, sink, _Stop(process.pid, directory, received))
+        except OSError as error:
+            _signal_group(process.pid, signal.SIGKILL)
+            if not is_full(error):
+                raise
+            raise StageError(explain_failure(command, 1, str(error), log, 0)) from None
         status = process.wait()
     if received:
         raise StageError(explain_stop(command, received[0][0], directory))
@@ -170,7 +182,6 @@ def _stream(process: subprocess.Popen[bytes], sink: IO[bytes], stop: _Stop) -> N
         if not chunk:
             return
         sink.write(chunk)
-        sink.flush()
         *lines, pending = re.split(rb"(?<=[\r\n])", pending + chunk)
         for line in lines:
             _show(line.decode("utf-8", "replace"))

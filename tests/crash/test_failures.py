@@ -109,10 +109,10 @@ def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
     assert process.returncode == 1
     assert errors.startswith(f"error: swift sft failed: {small_disk}/train/")
     assert "the disk is full or a limit on file sizes is reached" in errors
-    assert "set KETUNE_CACHE to a directory on another disk; the same configuration" in errors
+    assert "set KETUNE_CACHE to a directory on another disk" in errors
     assert errors.count("\n") == 1
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    assert "resuming after step" in zygote.run(workspace)
+    zygote.run(workspace)
     assert results(workspace) == results(whole)
 
 
@@ -120,7 +120,7 @@ def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
 @pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not there")
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_step(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
-    workspace.set("params.yaml", learning_rate=1e30, warmup_steps=0, max_grad_norm=0.0)
+    workspace.set("params.yaml", learning_rate=1e30, warmup_steps=0)
     process = workspace.start("stages.train")
     output, errors = process.communicate()
     assert process.returncode == 1

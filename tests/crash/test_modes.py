@@ -1,0 +1,176 @@
+"""kill -9 of everything under `dvc repro`, `dvc exp run --temp` and `dvc queue start`."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.runtime import file_sha256
+from stages.swift.checkpoints import SEAL
+from tests.swift.conftest import ROOT
+from tests.swift.workspace import TINY, Workspace
+
+pytestmark = [
+    pytest.mark.graph,
+    pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not there"),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc"),
+]
+MODES = {
+    "workspace": [["dvc", "exp", "run"]],
+    "temp": [["dvc", "exp", "run", "--temp"]],
+    "queue": [["dvc", "exp", "run", "--queue"], ["dvc", "queue", "start"]],
+}
+ADAPTER = "models/adapter/adapter_model.safetensors"
+
+
+class Project(Workspace):
+    """A repository of git and DVC with nothing but the train stage and a few prepared rows."""
+
+    def __init__(self, root: Path, home: Path) -> None:
+        super().__init__(root)
+        self.cache = home / "cache"
+        self.environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "KETUNE_CACHE": str(self.cache),
+            "DVC_SITE_CACHE_DIR": str(home / "site"),
+            "OMP_NUM_THREADS": "1",
+        }
+        for name in ("stages", "requirements.lock", "tests/assets"):  # links, in a workspace
+            (root / name).unlink()
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "stages", root / "stages", ignore=ignored)
+        shutil.copytree(TINY, root / "tests/assets" / TINY.name)
+        for name in ("requirements.lock", ".dvcignore", ".gitignore"):
+            shutil.copy(ROOT / name, root)
+        yaml = YAML()
+        graph = yaml.load(ROOT / "dvc.yaml")
+        yaml.dump({"stages": {"train": graph["stages"]["train"]}}, root / "dvc.yaml")
+        for command in (
+            ("git", "init", "-q", "-b", "main"),
+            ("git", "config", "user.name", "t"),
+            ("git", "config", "user.email", "t@example.org"),
+            ("dvc", "init", "-q"),
+            ("dvc", "config", "core.analytics", "false"),
+            ("git", "add", "-A"),
+            ("git", "commit", "-qm", "project"),
+        ):
+            self.command(*command)
+
+    def command(self, *command: str) -> str:
+        result = subprocess.run(
+            command,
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"{command}: {result.stdout[-3000:]}{result.stderr[-3000:]}"
+        return result.stdout
+
+    def launch(self, mode: str, *options: str) -> None:
+        """Start training in a mode and leave it running."""
+        first, *rest = MODES[mode]
+        with (self.root.parent / "log").open("a") as log:
+            commands = [[*first, *options], *rest]
+            for command in commands[:-1]:
+                subprocess.run(command, cwd=self.root, env=self.environment, stdout=log, check=True)
+            subprocess.Popen(
+                commands[-1], cwd=self.root, env=self.environment, stdout=log, stderr=log
+            )
+
+    def finish(self, mode: str, *options: str) -> str:
+        """Train to the end in a mode and return the SHA-256 of the experiment's adapter."""
+        known = set(self._experiments())
+        for command in MODES[mode]:
+            # Options stand with the first command, the one that makes the experiment.
+            self.command(*command, *(options if command is MODES[mode][0] else ()))
+        deadline = time.monotonic() + 400
+        while not (new := set(self._experiments()) - known):
+            assert time.monotonic() < deadline, self.command("dvc", "queue", "status")
+            time.sleep(1)
+        self.command("dvc", "exp", "apply", new.pop())
+        return file_sha256(self.root / ADAPTER)
+
+    def _experiments(self) -> list[str]:
+        return self.command("git", "for-each-ref", "--format=%(refname)", "refs/exps/").split()
+
+    def kill(self) -> None:
+        """Kill every process that this project has started, at once."""
+        mark = f"KETUNE_CACHE={self.cache}\0".encode()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                ours = mark in path.read_bytes()
+            except OSError:  # gone, or another user's
+                continue
+            if ours and int(path.parent.name) != os.getpid():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+
+    def wait_for(self, pattern: str) -> None:
+        deadline = time.monotonic() + 300
+        while not list(self.cache.glob(pattern)):
+            assert time.monotonic() < deadline, (self.root.parent / "log").read_text()[-3000:]
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """SHA-256 of the adapter of a run that nobody interrupted."""
+    workspace = Workspace(tmp_path_factory.mktemp("whole") / "w")
+    workspace.run("stages.train")
+    return file_sha256(workspace.root / ADAPTER)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    home = tmp_path / "home"
+    home.mkdir()
+    project = Project(tmp_path / "w", home)
+    yield project
+    project.kill()
+
+
+def test_a_run_killed_in_one_mode_goes_on_in_another(project: Project, whole: str) -> None:
+    project.launch("temp")
+    project.wait_for(f"train/*/checkpoint-2/{SEAL}")
+    project.kill()
+    project.launch("queue")
+    project.wait_for(f"train/*/checkpoint-4/{SEAL}")
+    project.kill()
+    assert project.finish("workspace") == whole
+    assert project.json("metrics/train.json")["provenance"]["resumed"] == 2
+    assert not [path for path in project.cache.rglob("train/*") if path.is_dir()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_ten_random_moments(mode: str, project: Project, whole: str) -> None:
+    """Seeded moments, from the start of the process to after its end; then the rank changes."""
+    draw, moments = random.Random(42), 10
+    started = time.monotonic()
+    assert project.finish(mode) == whole
+    duration = time.monotonic() - started
+    for number in range(moments):
+        project.command("git", "checkout", "-q", ".")
+        shutil.rmtree(project.root / ".dvc/cache", ignore_errors=True)
+        project.launch(mode, "--force")
+        moment = draw.uniform(0.1, 0.9) * duration
+        time.sleep(moment)
+        states = sorted(path.name for path in project.cache.glob("train/*/*-[0-9]"))
+        project.kill()
+        print(f"{mode} {number}: killed after {moment:.1f} s with {states or 'no checkpoint'}")
+        if number == moments // 2:
+            other = project.finish(mode, "--force", "-S", "lora_rank=16")
+            assert other != whole
+            assert project.json("metrics/train.json")["provenance"]["resumed"] == 0
+            project.command("git", "checkout", "-q", ".")
+        assert project.finish(mode, "--force") == whole

@@ -1,0 +1,3 @@
+from tests.crash.conftest import whole, zygote
+
+__all__ = ["whole", "zygote"]
