@@ -1,21 +1,22 @@
 """Execution of untrusted code: does a completion's program satisfy its test?
 
-A fork server inside bubblewrap imports Qiskit once; each program costs two forks. The program runs
-in one process, its test in another, each confined again, in namespaces of its own, for that task; a
-supervisor outside of them decides. Between the two go calls and values: a value is taken apart in
-one process and rebuilt in the other, as plain containers and as objects of known libraries whose
-class alone says how they behave (`inside/trusted.py`). Only the scratch, /tmp, is common. What
-the program's process says of itself can only be to its disadvantage.
+Inside bubblewrap a template imports Qiskit once; each program costs two forks of it. The program
+runs in one process, its test in another, each confined again, in namespaces of its own, for that
+task; a server outside of them watches and decides, in a process that no task's is a fork of.
+Between the two go calls and values: a value is taken apart in one process and rebuilt in the other,
+as plain containers and as objects of known libraries whose class alone says how they behave
+(`inside/trusted.py`). Only the scratch, /tmp, is common. What the program's process says of itself
+can only be to its disadvantage.
 
-Covered: reading the environment, home, the repository, other tasks or the test, from disk or from
-memory; writing outside a private scratch in memory; the network, loopback included; outliving the
-task (threads, daemons, double forks: its process namespace is killed whole); memory, time,
-processes and file size; kernel keyrings, tracing, further namespaces, memory files (a system call
-filter); and passing by exit status, printed markers, SystemExit at any point, atexit, signals,
-descriptors, patched builtins or libraries, objects that equal everything, frames, collectors and
-tracers, messages and pickles written by hand, links in the scratch to the judge's own report. A
-program that tries gets the outcome it deserves, never `judge_error`. The test's process starts no
-programs. Isolation fails closed: see JudgeUnavailable.
+Covered: reading the environment, home, the repository, other tasks, what became of them, or the
+test, from disk or from memory; writing outside a private scratch in memory; the network, loopback
+included; outliving the task (threads, daemons, double forks: its process namespace is killed
+whole); memory, time, processes and file size; kernel keyrings, tracing, further namespaces, memory
+files (a system call filter); and passing by exit status, printed markers, SystemExit at any point,
+atexit, signals, descriptors, patched builtins or libraries, objects that equal everything, frames,
+collectors and tracers, messages and pickles written by hand, links in the scratch to the judge's
+own report. A program that tries gets the outcome it deserves, never `judge_error`. The test's
+process starts no programs. Isolation fails closed: see JudgeUnavailable.
 
 Not covered: side channels; bugs of the kernel and of native code that rebuilds values (Qiskit's,
 rustworkx's, NumPy's); a test too weak to tell a wrong value of an honest type, as an empty array or

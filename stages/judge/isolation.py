@@ -34,6 +34,9 @@ _ENVIRONMENT = {
     "QISKIT_PARALLEL": "FALSE",
     "QISKIT_IN_PARALLEL": "TRUE",
     "MALLOC_ARENA_MAX": "2",
+    # Memory side by side, which huge pages can hold (`inside/template.py`).
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MPLBACKEND": "Agg",
     "MPLCONFIGDIR": "/tmp",
@@ -69,8 +72,9 @@ def command() -> list[str]:
     """The command that starts the fork server: no network, no home, no repository, no environment.
 
     Of the file system it sees, read-only, the interpreter, its packages and the system's libraries;
-    writable is only the private /tmp, which every task covers with its own. The server keeps one
-    capability, valid in its own user namespace only, to make a task's namespaces; tasks have none.
+    writable is only the private /tmp, which every task covers with its own. The server and its
+    template keep one capability, valid in their own user namespace only, to make a task's
+    namespaces; tasks have none.
     """
     arguments = [str(find_bwrap()), "--unshare-all", "--die-with-parent", "--new-session"]
     # Root of the sandbox's user namespace only: for any other id bwrap nests a second namespace, in

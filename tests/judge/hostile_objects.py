@@ -254,10 +254,11 @@ SEARCHES: dict[str, str] = {
             "    found = 0\n    mem = open('/proc/self/mem', 'rb', 0)\n"
             "    for line in open('/proc/self/maps'):\n"
             "        a, b = (int(v, 16) for v in line.split()[0].split('-'))\n"
-            "        if ' rw-p ' in line and b - a < 1 << 26:\n"
+            "        while ' rw-p ' in line and a < b:\n"
             "            try:\n                mem.seek(a)\n"
-            f"                found += bool({_BYTES}.search(mem.read(b - a)))\n"
-            "            except OSError:\n                pass\n" + _FOUND.format(found="found")
+            f"                found += bool({_BYTES}.search(mem.read(min(b - a, 1 << 24))))\n"
+            "            except OSError:\n                pass\n            a += (1 << 24) - 64\n"
+            + _FOUND.format(found="found")
         ),
         "files": (
             "    found = 0\n    for d in range(64):\n        try:\n"

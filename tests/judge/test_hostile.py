@@ -11,10 +11,11 @@ import pytest
 
 from stages.judge import Outcome, Program, Verdict, judge
 
-from .hostile import FORGERIES, HONEST, TESTS
+from .hostile import FORGERIES, HONEST, TESTS, WRONG
 from .hostile_escapes import DAEMON, escapes
 from .hostile_objects import AGREEABLE, PATCHES, REDUCED, SEARCHES
 from .hostile_protocol import CODE, MESSAGES, NODES
+from .hostile_shared import MEETING, REMEMBERED, REMEMBERS, SHARED
 
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT = 10.0
@@ -67,7 +68,7 @@ def test_forgeries_get_the_outcome_they_deserve() -> None:
     assert all(v.seconds < TIMEOUT + 2 for v in verdicts.values())
 
 
-@pytest.mark.parametrize("codes", [AGREEABLE, REDUCED, PATCHES, SEARCHES, MESSAGES, NODES])
+@pytest.mark.parametrize("codes", [AGREEABLE, REDUCED, PATCHES, SEARCHES, MESSAGES, NODES, SHARED])
 def test_nothing_forged_passes(codes: dict[str, str]) -> None:
     verdicts = judged(codes, short=frozenset(ENDLESS))
     allowed = FAILED | {"timeout"}
@@ -213,6 +214,23 @@ def test_an_argument_changes_only_into_its_kind() -> None:
         memory_mb=512,
     )
     assert [v.outcome for v in verdicts] == ["passed", "wrong_answer", "forbidden"]
+
+
+def test_two_programs_at_once_do_not_meet() -> None:
+    programs = [Program(str(i), MEETING, TESTS["trivial"], "f") for i in range(2)]
+    verdicts = judge(programs, workers=2, timeout=TIMEOUT, memory_mb=512)
+    assert [verdict.outcome for verdict in verdicts] == ["wrong_answer"] * 2
+
+
+def test_what_became_of_a_program_is_in_no_later_ones_memory() -> None:
+    """Another sample of the same task could read there what its test expects."""
+    test = f"def check(candidate):\n    assert candidate(1) == 2, {REMEMBERED!r}\n"
+    told = Program("told", WRONG, test, "f")
+    search = REMEMBERS.replace("EXPRESSION", "seen()")
+    programs = [*[told] * 4, Program("search", search, TESTS["trivial"], "f")]
+    verdicts = list(judge(programs, workers=1, timeout=TIMEOUT, memory_mb=512))
+    assert all(REMEMBERED in verdict.detail for verdict in verdicts[:4])
+    assert verdicts[4].outcome == "wrong_answer"
 
 
 def test_the_searches_find_a_test_where_there_is_one() -> None:

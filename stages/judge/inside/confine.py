@@ -13,7 +13,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
-_MS_REC, _MS_PRIVATE = 0x4000, 0x40000
+_MS_REC, _MS_PRIVATE, _MNT_DETACH = 0x4000, 0x40000, 2
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_CAP_AMBIENT = 38, 22, 47
 _SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 
@@ -90,31 +90,40 @@ def use_huge_pages() -> None:
                     _LIBC.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), advice)
 
 
-def new_namespaces() -> None:
-    """Give this process its own network and IPC; its next child is process 1 of its own.
-
-    When that child ends the kernel kills every process left in its namespace, so nothing that a
-    task starts, in whatever session or however orphaned, outlives it. May be called once a child.
-    """
-    # A process whose children go elsewhere already must come back before it sends the next away.
-    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
-    try:
-        _call("setns", own, _CLONE_NEWPID)
-    finally:
-        os.close(own)
-    _call("unshare", _CLONE_NEWPID | _CLONE_NEWIPC | _CLONE_NEWUTS | _CLONE_NEWNET)
+def make_mounts_private() -> None:
+    """Have nothing that is mounted in copies of this process's mounts appear here."""
+    _call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
 
 
 def mount_scratch() -> None:
-    """Cover /tmp with an empty directory in memory, for this process and its children."""
+    """Cover /tmp with an empty directory in memory, for the processes forked from here on."""
     _call("unshare", _CLONE_NEWNS)
-    _call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
     _mount_memory(b"/tmp")
 
 
-def mount_private() -> None:
-    """Cover /proc, /dev/shm (the home) and /judge. Runs as process 1 of its namespace."""
+def leave_scratch() -> None:
+    """Uncover /tmp, for this process alone."""
     _call("unshare", _CLONE_NEWNS)
+    _call("umount2", b"/tmp", _MNT_DETACH)
+
+
+def new_process_namespace(own: int) -> None:
+    """Make the next child of this process, whose namespace `own` is open, process 1 of its own.
+
+    When that child ends the kernel kills every process left in its namespace, so nothing that a
+    task starts, in whatever session or however orphaned, outlives it.
+    """
+    # A process whose children go elsewhere already must come back before it sends the next away.
+    _call("setns", own, _CLONE_NEWPID)
+    _call("unshare", _CLONE_NEWPID)
+
+
+def new_namespaces() -> None:
+    """Give this process, which is process 1 of its namespace, its own network, IPC and mounts.
+
+    Covers /proc, /dev/shm (the home) and /judge.
+    """
+    _call("unshare", _CLONE_NEWNS | _CLONE_NEWIPC | _CLONE_NEWUTS | _CLONE_NEWNET)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     # Read-only: where the judge runs as root, /proc/sys and sysrq-trigger would be writable.
     _call("mount", b"proc", b"/proc", b"proc", flags | _MS_RDONLY, None)

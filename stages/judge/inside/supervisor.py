@@ -1,29 +1,22 @@
 """Watches the two confined processes of one task from outside their namespaces and decides.
 
 The program's process never holds the test, nor the test's process the program: each reads its own
-part from a file that only it inherits.
+part from a file that only it is given.
 """
 
 import contextlib
-import gc
 import json
 import math
 import os
-import random
 import re
 import select
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NoReturn
 
-import numpy as np
-
-from stages.judge.inside import check, confine, solution
+from stages.judge.inside import confine
+from stages.judge.inside.forks import Confined, Forks
 
 _WATCH = 0.1  # seconds between two looks at the task's processes
 _MAX_PROCESSES, _MAX_THREADS = 32, 256
@@ -33,30 +26,25 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 # What libraries print when an allocation fails in native code, before they abort.
 _OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|bad_alloc|MemoryError")
 
-# Named once: to look through all modules in a fork would copy a page of memory for each name.
-_OWN_MODULES = [
-    "stages",
-    "stages.judge",
-    "stages.judge.inside",
-    *(f"stages.judge.inside.{path.stem}" for path in Path(__file__).parent.glob("*.py")),
-]
-
 Result = tuple[str, str, float]
 
 
 @dataclass
 class _Process:
-    """A confined process: its id, the pipes of why it could not be confined and of its standard
-    error, and the end of what it wrote there."""
+    """A confined process: the pipes of why it could not be confined and of its standard error, and
+    the end of what it wrote there."""
 
-    id: int
+    confined: Confined
     refusal: int
     errors: int
     tail: bytes = b""
 
     def wait_confined(self) -> None:
         """Return once no more of our code runs before it is confined. Raises OSError."""
-        if why := _read_all(self.refusal):
+        why = b""
+        while chunk := os.read(self.refusal, _MAX_REPORT):
+            why += chunk
+        if why:
             raise OSError(f"confinement failed: {why.decode()}")
 
     def drain(self) -> bool:
@@ -66,103 +54,71 @@ class _Process:
         return bool(chunk)
 
 
-def run_task(code: int, test: int, timeout: float, memory_mb: int) -> Result:
+def run_task(forks: Forks, code: int, test: int, timeout: float, memory_mb: int) -> Result:
     """Run the program in file `code` against the test in file `test` (descriptors), confined.
 
-    Returns (outcome, detail, seconds), outcome "bad_test" for a test that cannot run. Changes this
-    process's namespaces for good: call it in a process of its own, once. Raises OSError when the
-    namespaces cannot be made.
+    Returns (outcome, detail, seconds), outcome "bad_test" for a test that cannot run. Closes both
+    files. Raises OSError when the processes cannot be made or confined.
     """
-    confine.mount_scratch()
     start = time.monotonic()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    report, report_in_test = os.pipe()
-    program = _start(
-        lambda: solution.run(_read_all(code).decode("utf-8", "surrogatepass"), theirs.fileno()),
-        memory_mb,
-        (code, theirs.fileno()),
-        may_execute=True,
-    )
-    # Made after the program's process: the test may write a file that is a link to its report.
-    seal = os.urandom(16)
-    checker = _start(
-        lambda: check.run(
-            json.loads(_read_all(test)),
-            ours.fileno(),
-            lambda message: os.write(report_in_test, seal + message),
-        ),
-        memory_mb,
-        (test, ours.fileno(), report_in_test),
-        may_execute=False,
-    )
-    for descriptor in (ours.detach(), theirs.detach(), report_in_test, code, test):
-        os.close(descriptor)
-    program.wait_confined()
-    checker.wait_confined()
-    received = _watch(program, checker, report, start + timeout, memory_mb)
-    outcome, detail = (
-        _decide(received, seal, program, checker) if isinstance(received, bytes) else received
-    )
-    seconds = time.monotonic() - start
-    for process in (program, checker):
-        # Every process of its namespace dies with process 1, before waitpid returns.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.id, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process.id, 0)
+    with contextlib.ExitStack() as kept:
+        seal = os.urandom(16)
+        program, checker, report = _start(forks, kept, (code, test), seal, memory_mb)
+        program.wait_confined()
+        checker.wait_confined()
+        received = _watch(program, checker, report, start + timeout, memory_mb, forks.template)
+        outcome, detail = (
+            _decide(received, seal, program, checker) if isinstance(received, bytes) else received
+        )
+        seconds = time.monotonic() - start
     return outcome, detail, seconds
 
 
-def _read_all(descriptor: int) -> bytes:
-    with open(descriptor, "rb") as file:
-        return file.read()
-
-
 def _start(
-    body: Callable[[], NoReturn], memory_mb: int, kept: tuple[int, ...], *, may_execute: bool
-) -> _Process:
-    """Fork a process with namespaces of its own, confine it, and run `body` in it."""
-    refusal, refusal_in_child = os.pipe()
-    errors, errors_in_child = os.pipe()
-    confine.new_namespaces()
-    child = os.fork()
-    if child:
-        os.close(refusal_in_child)
-        os.close(errors_in_child)
-        return _Process(child, refusal, errors)
-    try:
-        os.setsid()
-        os.dup2(errors_in_child, 2)
-        confine.limit(memory_mb, (*kept, refusal_in_child))
-        confine.mount_private()
-        _prepare()
-        confine.drop_privileges(may_execute=may_execute)
-    except BaseException as error:
-        os.write(refusal_in_child, f"{type(error).__name__}: {error}".encode())
-        os._exit(1)
-    os.close(refusal_in_child)
-    try:
-        body()
-    except BaseException as error:  # what called us belongs to another process
-        os.write(2, type(error).__name__.encode())
-    finally:
-        os._exit(1)
+    forks: Forks, kept: contextlib.ExitStack, parts: tuple[int, int], seal: bytes, memory_mb: int
+) -> tuple[_Process, _Process, int]:
+    """The process of the program, that of the test, and the pipe with the test's report.
 
-
-def _prepare() -> None:
-    """Seed, quieten and clear what the process inherited from the server."""
-    random.seed(0)
-    np.random.seed(0)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in _OWN_MODULES:
-        sys.modules.pop(name, None)
-    sys.argv = [""]
-    os.chdir("/tmp")
-    gc.freeze()
+    Leaving `kept` ends both and closes what this process has of them.
+    """
+    with contextlib.ExitStack() as passed:
+        code, test = parts
+        passed.callback(os.close, code)
+        passed.callback(os.close, test)
+        ours, theirs = (
+            passed.enter_context(end)
+            for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        )
+        pipes = [os.pipe() for _ in range(6)]
+        for read, write in pipes:
+            kept.callback(os.close, read)
+            passed.callback(os.close, write)
+        (report, report_in_test), (sealed, seal_write), *others = pipes
+        os.write(seal_write, seal)
+        refusals, errors = others[:2], others[2:]
+        confined = forks.start(
+            memory_mb,
+            (theirs.fileno(), code, refusals[0][1], errors[0][1]),
+            (ours.fileno(), test, report_in_test, sealed, refusals[1][1], errors[1][1]),
+        )
+    for process in confined:
+        kept.callback(process.close)
+    for process in confined:
+        kept.callback(process.kill)
+    program, checker = (
+        _Process(process, refusal, error)
+        for process, (refusal, _), (error, _) in zip(confined, refusals, errors, strict=True)
+    )
+    return program, checker, report
 
 
 def _watch(
-    program: _Process, checker: _Process, report: int, deadline: float, memory_mb: int
+    program: _Process,
+    checker: _Process,
+    report: int,
+    deadline: float,
+    memory_mb: int,
+    template: int,
 ) -> bytes | tuple[str, str]:
     """What the test's process reported until it closed, or the verdict of a broken limit."""
     poll = select.poll()
@@ -177,7 +133,7 @@ def _watch(
         if now >= next_look:
             next_look = now + _WATCH
             for process in (program, checker):
-                if excess := _excess(process.id, memory_mb):
+                if excess := _excess(process.confined.id, memory_mb, template):
                     return excess
         wait = max(0.0, min(deadline, next_look) - now)
         events = {descriptor for descriptor, _ in poll.poll(math.ceil(wait * 1000))}
@@ -205,13 +161,9 @@ def _decide(received: bytes, seal: bytes, program: _Process, checker: _Process) 
 
 def _explain_end(process: _Process) -> tuple[str, str] | None:
     """Outcome of a process that died unasked, None if it lives on."""
-    handle = os.pidfd_open(process.id)
-    try:
-        if not select.select([handle], [], [], _END)[0]:
-            return None
-    finally:
-        os.close(handle)
-    _, status = os.waitpid(process.id, 0)
+    if not process.confined.ended.wait(_END):
+        return None
+    status = process.confined.status
     os.set_blocking(process.errors, False)
     with contextlib.suppress(BlockingIOError):
         while process.drain():
@@ -228,7 +180,7 @@ def _explain_end(process: _Process) -> tuple[str, str] | None:
     return "runtime_error", f"ended by {signal.Signals(number).name}"
 
 
-def _excess(child: int, memory_mb: int) -> tuple[str, str] | None:
+def _excess(child: int, memory_mb: int, template: int) -> tuple[str, str] | None:
     """The verdict on a task whose processes together are too many or too large, else None.
 
     The limits of `confine` hold per process; a program may start several.
@@ -245,8 +197,8 @@ def _excess(child: int, memory_mb: int) -> tuple[str, str] | None:
     threads = sum(sizes[member][0] for member in members if member in sizes)
     if len(members) > _MAX_PROCESSES or threads > _MAX_THREADS:
         return "forbidden", f"more than {_MAX_PROCESSES} processes or {_MAX_THREADS} threads"
-    # What a fork shares with the preloaded server counts for neither.
-    _, shared = sizes.get(os.getpid(), (0, 0))
+    # What a fork shares with the template counts for neither.
+    _, shared = sizes.get(template, (0, 0))
     used = sum(max(0, sizes[member][1] - shared) for member in members if member in sizes)
     if used > memory_mb * confine.MEBIBYTE:
         return "out_of_memory", f"the program's processes use more than {memory_mb} MiB"

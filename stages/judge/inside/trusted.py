@@ -63,6 +63,7 @@ _HOLDERS = {
 _PLAIN = {"bool", "int", "float", "complex", "str", "bytes", "list", "tuple", "dict", "set"}
 # Libraries whose names a program's module may lend the test, and the usual short names.
 _LENDERS = {*_PACKAGES, "numpy", "scipy", "math", "cmath", "itertools", "functools", "collections"}
+_STORE_ATTR, _EXTENDED_ARG = dis.opmap["STORE_ATTR"], dis.opmap["EXTENDED_ARG"]
 _SHORT = {"numpy": "np", "matplotlib.pyplot": "plt", "networkx": "nx", "rustworkx": "rx"}
 
 
@@ -255,7 +256,21 @@ def _stored(cls: type) -> frozenset[str]:
 
 
 def _assigned(code: CodeType) -> set[str]:
-    names = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"}
+    """Names of the attributes that a function's code assigns, and that of functions within.
+
+    Instructions are two bytes, an operation and the low byte of its argument (`dis`, which takes
+    a hundred milliseconds for the classes of one circuit).
+    """
+    names: set[str] = set()
+    operations, arguments = code.co_code[::2], code.co_code[1::2]
+    position = operations.find(_STORE_ATTR)
+    while position >= 0:
+        argument, prefix, shift = arguments[position], position - 1, 8
+        while prefix >= 0 and operations[prefix] == _EXTENDED_ARG:
+            argument |= arguments[prefix] << shift
+            prefix, shift = prefix - 1, shift + 8
+        names.add(code.co_names[argument])
+        position = operations.find(_STORE_ATTR, position + 1)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             names |= _assigned(constant)
