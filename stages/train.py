@@ -173,7 +173,8 @@ def _existing(path: Path) -> Path:
 def _metrics(history: History, memory: int | None, train_rows: int) -> dict[str, Any]:
     """metrics/train.json without provenance.
 
-    Rates and seconds_per_step leave the time of evaluations out; tokens count padding.
+    Rates and seconds_per_step leave the time of evaluations out; tokens count padding. The median
+    step is without loading its rows, and on the CPU of processor time.
     """
     observed = history.observed
     seconds = max(history.runtime - history.eval_runtime, 1e-9)
@@ -181,6 +182,7 @@ def _metrics(history: History, memory: int | None, train_rows: int) -> dict[str,
         "train_runtime": round(history.runtime, 1),
         "eval_runtime": round(history.eval_runtime, 1),
         "seconds_per_step": round(seconds / history.last_step, 4),
+        "step_seconds_median": observed.step_seconds and round(observed.step_seconds, 4),
         "samples_per_second": round(train_rows * history.epochs / seconds, 2),
         "tokens_per_second": round(history.tokens / seconds, 1),
         "peak_memory_gib": {

@@ -123,9 +123,9 @@ def _results(
             "scaling": result.get("train", "effective_scaling"),
             "trainable": result.get("train", "trainable_parameters"),
             "in": _where(result.get("train", "adapter_parameters")),
-            "s/step": result.get("train", "seconds_per_step"),
+            "s/step": result.get("train", "step_seconds_median"),
             time: _ratio(
-                result.get("train", "seconds_per_step"), base.get("train", "seconds_per_step")
+                result.get("train", "step_seconds_median"), base.get("train", "step_seconds_median")
             ),
             "eval_loss": result.get("train", "eval_loss"),
             "token acc": result.get("train", "eval_token_acc"),

@@ -79,13 +79,15 @@ class Observed:
     """What stages/swift/plugin/observer.py saw in the training process.
 
     `parts` counts parameters that take gradients in vision tower, aligner and LLM, `parameters` all
-    of them. `learning_rates` are the peaks of lora_A and lora_B.
+    of them. `learning_rates` are the peaks of lora_A and lora_B; `step_seconds` is the median step
+    of the last attempt, None if it had none.
     """
 
     scaling: float
     parts: dict[str, int]
     parameters: int
     learning_rates: dict[str, list[float]]
+    step_seconds: float | None = None
 
     @property
     def trainable(self) -> int:
