@@ -95,20 +95,24 @@ def sees_images(params: Params, model: Model) -> bool:
 
 def read_config(model: Model) -> dict[str, Any]:
     """config.json of a model, without its weights. Raises StageError when there is none to read."""
+    return _config(model)[1]
+
+
+def _config(model: Model) -> tuple[Path, dict[str, Any]]:
+    """Where config.json lies, and what it says."""
     try:
         path = (
             Path(model.name).expanduser() / "config.json"
             if model.revision is None
             else Path(hf_hub_download(model.name, "config.json", revision=model.revision))
         )
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return path, json.loads(path.read_text(encoding="utf-8"))
     except (OSError, HfHubHTTPError, httpx.HTTPError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StageError(
             f"model {model.name!r}: no readable config.json ({reason}); use a release in "
             "transformers' format"
         ) from None
-    return config
 
 
 def _require_timm(model: Model) -> None:
@@ -127,10 +131,10 @@ def _ask(params: Params, model: Model) -> tuple[str, str]:
     from swift.template import get_template_meta  # noqa: PLC0415
 
     given = None if params.model_type == "auto" else params.model_type
+    # Of a hub model the snapshot, whose path holds the name: ms-swift would ask the hub again.
+    path, _ = _config(model)
     try:
-        info, meta = get_model_info_meta(
-            model.name, revision=model.revision, use_hf=True, model_type=given
-        )
+        info, meta = get_model_info_meta(str(path.parent), use_hf=True, model_type=given)
     except ValueError:
         raise StageError(_unknown_type(model, given)) from None
     if params.template != "auto":
