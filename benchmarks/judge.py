@@ -67,14 +67,36 @@ def overhead() -> None:
     """What a task costs apart from what it does, and how that scales with workers."""
     rates = {}
     for workers in sorted({1, 2, os.cpu_count() or 1}):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), processor_time()
         run([TRIVIAL] * 200, workers)
+        spent = processor_time() - before
         rates[workers] = 200 / (time.perf_counter() - start)
         print(
             f"trivial test, {workers} workers: {rates[workers]:.0f} tasks/s, "
-            f"{1000 * workers / rates[workers]:.0f} ms a task and worker, "
+            f"{1000 * workers / rates[workers]:.0f} ms a task and worker "
+            f"({1000 * spent / 200:.0f} ms of processor time), "
             f"{rates[workers] / rates[1]:.2f} times one worker"
         )
+
+
+def processor_time() -> float:
+    """Processor seconds of this process and those it started, living and ended.
+
+    On a machine with other work they say more than the time that passed.
+    """
+    counted = {os.getpid()}
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        process = int(path.parent.name)
+        parents[process], ticks[process] = int(fields[1]), sum(map(int, fields[11:15]))
+    while added := {p for p, parent in parents.items() if parent in counted} - counted:
+        counted |= added
+    return sum(ticks[p] for p in counted if p in ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def against_peer(peer: Path | None, count: int) -> None:
@@ -84,16 +106,19 @@ def against_peer(peer: Path | None, count: int) -> None:
     ours: list[tuple[bool, float]] = []
     theirs: list[tuple[bool, float]] = []
     spent = {"ours": 0.0, "theirs": 0.0}
+    processor = {"ours": 0.0, "theirs": 0.0}
     execute = executor(peer) if peer else interpreter()
     with ThreadPoolExecutor(WORKERS) as pool:
         for first in tqdm(range(0, len(programs), TURN), "both sides", unit="turn"):
             turn = programs[first : first + TURN]
-            start = time.perf_counter()
+            start, before = time.perf_counter(), processor_time()
             ours += [(v.outcome == "passed", v.seconds) for v in run(turn)]
-            middle = time.perf_counter()
+            middle, between = time.perf_counter(), processor_time()
             theirs += pool.map(partial(timed, execute), turn)
             spent["ours"] += middle - start
             spent["theirs"] += time.perf_counter() - middle
+            processor["ours"] += between - before
+            processor["theirs"] += processor_time() - between
     both = [(o, t) for o, t in zip(ours, theirs, strict=True) if o[0] and t[0]]
     name = "the peer's executor" if peer else "a fresh interpreter"
     print(f"{len(programs)} reference solutions, {WORKERS} workers each:")
@@ -101,6 +126,11 @@ def against_peer(peer: Path | None, count: int) -> None:
     print(
         f"  tasks/s: ours {len(programs) / spent['ours']:.2f}, {name} "
         f"{len(programs) / spent['theirs']:.2f}, ratio {spent['theirs'] / spent['ours']:.1f}"
+    )
+    print(
+        f"  processor seconds a task: ours {processor['ours'] / len(programs):.3f}, {name} "
+        f"{processor['theirs'] / len(programs):.3f}, "
+        f"ratio {processor['theirs'] / processor['ours']:.1f}"
     )
     print(
         f"  seconds a task both passed, median: ours {median(o[1] for o, _ in both):.3f}, {name} "
