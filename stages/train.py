@@ -126,7 +126,7 @@ def _join(params: Params, model: Model, key: str, rank: int, devices: Sequence[i
             log = scratch.path / "swift.log"
             locks = (scratch.lock, *devices)
             run_swift("sft", arguments, log, *locks, launcher=launcher(params))
-    print(f"node {rank} of {params.nnodes} has trained; node 0 publishes the adapter")
+    print(f"node {rank} of {params.nnodes} is done; node 0 publishes the adapter")
 
 
 def _efficiency(compute: dict[str, Any]) -> str:

@@ -146,6 +146,9 @@ def test_fsdp_saves_whole_adapters_and_recomputes_by_itself(full: Params, tmp_pa
     assert '"FULL_STATE_DICT"' in options["fsdp"][0]
     assert options["external_plugins"][-1].endswith("mixed_batches.py")
     assert options["ddp_find_unused_parameters"] == ["true"]
+    zero = pairs(training_arguments(changed(full, deepspeed="zero3"), MODEL, tmp_path, None))
+    assert zero["deepspeed"] == ["zero3"]
+    assert zero["gradient_checkpointing"] == ["true"]
     alone = pairs(training_arguments(full, MODEL, tmp_path, None))
     assert not {"fsdp", "deepspeed", "ddp_find_unused_parameters"} & set(alone)
 

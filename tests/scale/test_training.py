@@ -116,7 +116,7 @@ def test_two_nodes_have_the_losses_of_one_process_and_node_0_publishes(
         monkeypatch.setenv("NODE_RANK", str(rank))
         nodes.append((workspace, workspace.start("stages.train")))
     outputs = [finish(process) for _, process in nodes]
-    assert "node 1 of 2 has trained; node 0 publishes the adapter" in outputs[1]
+    assert "node 1 of 2 is done; node 0 publishes the adapter" in outputs[1]
     assert "adapters: " in outputs[0]
     assert "loss" not in outputs[1].replace("adapters", "")
     metrics = nodes[0][0].json("metrics/train.json")

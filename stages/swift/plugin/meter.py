@@ -29,7 +29,8 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         self.peak = measured_peak(args.device, dtype, Path(args.output_dir).parent) if first else 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
-        del state, control
+        del control
+        self._require_same_start(args, state.global_step)
         if args.resume_from_checkpoint:
             path = work_file(Path(args.resume_from_checkpoint), args.process_index)
             kept = json.loads(path.read_text(encoding="utf-8"))
@@ -38,6 +39,17 @@ class Meter(TrainerCallback):  # type: ignore[misc]
                     [kept[mode][name] for name in COUNTED], device=args.device
                 )
         model.register_forward_pre_hook(self._count, with_kwargs=True, prepend=True)
+
+    def _require_same_start(self, args: Any, step: int) -> None:
+        """Processes that start at different steps would wait for each other for ever."""
+        if args.world_size > 1:
+            mine = torch.tensor([step], device=args.device)
+            steps = self.trainer.accelerator.gather(mine).tolist()
+            if len(set(steps)) > 1:
+                raise ValueError(
+                    f"the processes start at steps {steps}: a resume on several nodes needs "
+                    "KETUNE_CACHE to be one directory that all of them see"
+                )
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         del control
