@@ -13,7 +13,7 @@ FILE = Path("experiments.yaml")
 _FULL = "full"
 
 # Names an experiment, and so a git reference.
-_RunName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")]
+_RunName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
 _Text = Annotated[str, StringConstraints(min_length=1)]
 
 

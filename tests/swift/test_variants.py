@@ -14,6 +14,7 @@ import pytest
 from stages.params import Params, load_params
 from stages.studies.definition import Run, load_experiments
 from stages.swift.adapter import effective_scaling
+from stages.swift.arguments import export_arguments
 from stages.swift.conversion import CHANGES_BASE
 from tests.swift.conftest import ROOT
 from tests.swift.forks import MERGE, TRAIN, Forks, apply, copy_workspace, small_workspace
@@ -260,11 +261,10 @@ def _merge_another_adapter(change: Any, match: str) -> None:
     other = Path("other")
     shutil.copytree(ADAPTER, other)
     _edit(other, change)
-    arguments = stage.export_arguments
     setattr(  # noqa: B010 (imported there, not exported)
         stage,
         "export_arguments",
-        lambda params, base, _, target: arguments(params, base, other, target),
+        lambda params, base, _, target: export_arguments(params, base, other, target),
     )
     _expect_failure(match)
 
