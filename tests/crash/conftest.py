@@ -95,16 +95,13 @@ def results(workspace: Workspace) -> dict[str, Any]:
     """What must not depend on interruptions: files by content, metrics but for durations."""
     root = workspace.root
     metrics = workspace.json("metrics/train.json")
-    timed = (
-        "_runtime",
-        "_per_second",
-        "seconds_per_step",
-        "peak_memory_gib",
-        "compute",
-        "provenance",
-    )
+    timed = ("runtime", "second", "_per_", "_gib", "compute", "provenance")
     return {
         "adapter": workspace.digests("models/adapter"),
         "curves": [Path(path).read_text() for path in sorted(root.glob("metrics/curve_*.csv"))],
-        "metrics": {name: value for name, value in metrics.items() if not name.endswith(timed)},
+        "metrics": {
+            name: value
+            for name, value in metrics.items()
+            if not any(part in name for part in timed)
+        },
     }
