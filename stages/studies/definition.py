@@ -1,6 +1,5 @@
 """experiments.yaml: runs as changes to params.yaml, and the studies that compare them."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -22,21 +21,24 @@ class _Section(BaseModel):
 
 
 class Run(_Section):
-    """One run: `params` over params.yaml, and over those what one profile alone changes."""
+    """One run: `params` over params.yaml."""
 
     note: _Text
     params: dict[str, Any]
-    profiles: dict[str, dict[str, Any]] = {}
 
     def changes(self, profile: str) -> dict[str, Any]:
-        """Dotted keys and values of the run at `profile`, without the profile itself."""
-        return flatten(self.params) | flatten(self.profiles.get(profile, {}))
+        """Dotted keys and values of the run at a profile."""
+        return {"profile": profile} | flatten(self.params)
 
 
 class Study(_Section):
-    """Runs to compare. `until` is the stage to reproduce; `reference` has step time 1."""
+    """Runs to compare. `until` is the stage to reproduce; `reference` has step time 1.
+
+    `profiles` are those that the study makes sense at, any where none is named.
+    """
 
     note: _Text
+    profiles: list[_Text] = []
     until: _Text
     reference: _Text
     runs: Annotated[list[_Text], Field(min_length=1)]
@@ -78,8 +80,7 @@ def load_experiments(root: Path = Path()) -> Experiments:
 
 def run_params(study: str, name: str, run: Run, profile: str, root: Path = Path()) -> Params:
     """Effective parameters of a run. Raises StageError naming study, run and key."""
-    changes: Mapping[str, Any] = {"profile": profile} | run.changes(profile)
-    return load_params(root, changes, f"{FILE}: study {study}, run {name}")
+    return load_params(root, run.changes(profile), f"{FILE}: study {study}, run {name}")
 
 
 def experiment_name(run: str, profile: str) -> str:

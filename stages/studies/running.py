@@ -29,6 +29,8 @@ def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> Non
     """
     study, runs = load_study(name)
     until = stage or study.until
+    if study.profiles and profile not in study.profiles:
+        raise StageError(f"study {name} is one of --profile {' or '.join(study.profiles)}")
     # All are checked before the first one starts.
     wanted = {run: run_params(name, run, runs[run], profile) for run in runs}
     queued = _queued() if queue else set()
@@ -53,8 +55,7 @@ def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> Non
 
 def overrides(run: Run, profile: str) -> list[str]:
     """The run's changes as `dvc exp run -S` takes them."""
-    changes = {"profile": profile} | run.changes(profile)
-    return [f"{key}={_hydra(value)}" for key, value in changes.items()]
+    return [f"{key}={_hydra(value)}" for key, value in run.changes(profile).items()]
 
 
 def _state(name: str, wanted: Params, until: str) -> str | None:

@@ -253,5 +253,5 @@ def _remarks(results: Sequence[Result]) -> list[str]:
         remarks.append(f"step times are of different devices: {', '.join(sorted(devices))}")
     there = [result.experiment.name for result in results if result.experiment is not None]
     if len(there) > 1:
-        remarks.append(f"curves: dvc plots diff {' '.join(there)}")
+        remarks.append(f"curves: dvc plots diff {' '.join(there)} --targets loss token_accuracy")
     return remarks

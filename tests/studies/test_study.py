@@ -155,7 +155,7 @@ def test_ours_stand_beside_the_published() -> None:
     text = as_text(tables)
     assert "1,234,567" in text
     assert "aligner + LLM" in text
-    assert "curves: dvc plots diff lora rslora r32-2ep-lr2e4" in text
+    assert "curves: dvc plots diff lora rslora r32-2ep-lr2e4 --targets loss" in text
     steps = {row["step"]: row for row in rows(as_json(tables), "eval_loss by step")}
     assert steps[60]["lora"] == 0.65
     assert steps[60]["lora, published"] == 0.684
