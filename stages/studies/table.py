@@ -20,6 +20,7 @@ _NEAR = 0.03  # an evaluation this share of a published step away stands for it
 
 Row = dict[str, Any]
 Published = Mapping[str, Mapping[str, Any]]
+_NOTHING_PUBLISHED: dict[str, Any] = {"runs": {}, "base_models": {}, "benchmarks": {}}
 _PARTS = {"vision_tower": "vision tower", "aligner": "aligner", "llm": "LLM"}
 
 
@@ -58,7 +59,7 @@ def tabulate(name: str, profile: str | None) -> Tables:
         )
     results = [read_result(run, experiment) for run, experiment in found.items()]
     # Published figures are the 8B model's: at another scale they compare nothing.
-    published = read_yaml(_PUBLISHED) if candidate == _FULL else {"runs": {}, "base_models": {}}
+    published = read_yaml(_PUBLISHED) if candidate == _FULL else _NOTHING_PUBLISHED
     tables = [
         Table("Results", *_results(results, study.reference, published)),
         Table("eval_loss by step", *_convergence(results, published["runs"])),
@@ -137,12 +138,12 @@ def _results(
             "merge: logits": result.get("merge", "largest_logit_difference"),
             "merge: top-1": result.get("merge", "top1_agreement"),
             "merge: eval_loss": result.get("merge", "eval_loss", "merged"),
-            **_pass_rates(results, result),
+            **_pass_rates(results, result, published),
             "published eval_loss": final.get("eval_loss"),
             "published token acc": final.get("eval_token_acc"),
             "published train loss": final.get("train_loss"),
             "published time": _ratio(theirs.get("train_runtime"), seconds.get("train_runtime")),
-            "published base pass@1": published["base_models"].get(result.run),
+            "published pass@1 qiskit_humaneval, base": published["base_models"].get(result.run),
         }
         rows.append(row)
     formats = dict.fromkeys(rows[0], ".4f") | {
@@ -155,7 +156,6 @@ def _results(
         "merge: logits": ".1e",
         "merge: top-1": ".2%",
         "published time": ".2f",
-        "published base pass@1": ".1f",
     }
     return rows, formats | {key: ".1f" for key in rows[0] if "pass@1" in key}
 
@@ -168,7 +168,7 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
     return value / reference if value and reference else None
 
 
-def _pass_rates(results: Sequence[Result], own: Result) -> Row:
+def _pass_rates(results: Sequence[Result], own: Result, published: Mapping[str, Any]) -> Row:
     """pass@1 in percent of the fine-tuned and of the base model, on every benchmark with code."""
     rates = {}
     for stage, label in (("evaluate", ""), ("evaluate_baseline@base", ", base")):
@@ -177,6 +177,10 @@ def _pass_rates(results: Sequence[Result], own: Result) -> Row:
             if any(result.get(stage, name, "code") for result in results):
                 rate = own.get(stage, name, "code", "all", "pass_at_1")
                 rates[f"pass@1 {name}{label}"] = None if rate is None else 100 * rate
+            if stage == "evaluate":
+                theirs = published["benchmarks"].get(name, {})
+                figures = theirs.get("pass_at_1") or theirs.get("code_pass_at_1") or {}
+                rates[f"published pass@1 {name}"] = figures.get(own.run)
     return rates
 
 
@@ -242,8 +246,8 @@ def _remarks(results: Sequence[Result]) -> list[str]:
         "adapter; final eval_loss is the curve's end, which published figures are. merge: the "
         "merged model against base and adapter."
     ]
-    if missing := [result.run for result in results if not result.metrics.get("train")]:
-        remarks.append(f"not trained at this profile: {', '.join(missing)}")
+    if missing := [result.run for result in results if result.experiment is None]:
+        remarks.append(f"no experiment at this profile: {', '.join(missing)}")
     current = head()
     for result in results:
         if result.experiment is not None and result.experiment.baseline != current:

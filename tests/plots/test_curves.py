@@ -11,6 +11,8 @@ from stages.swift.logs import EVAL_CURVE, TRAIN_CURVE, write_curve
 from tests.plots.test_templates import REPOSITORY, run
 from tests.swift.test_convergence import history, row
 
+COMMIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run")
+
 
 @pytest.fixture(scope="module")
 def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for revision, loss in (("one", 0.6), ("two", 0.5)):
         _write_curves(root / "metrics", loss)
         run(root, "git", "add", "-A")
-        run(root, *"git -c user.name=t -c user.email=t@e.org commit -qm run".split())
+        run(root, *COMMIT)
         run(root, "git", "tag", revision)
     content = json.loads(run(root, "dvc", "plots", "diff", "--json", "one", "two"))
     assert "errors" not in content

@@ -127,7 +127,7 @@ def test_a_failed_run_stops_no_other(project: Path) -> None:
     assert find("rslora")
     assert find("r32-2ep-lr2e4") is None
     text = as_text(tabulate("small", None))
-    assert "not trained at this profile: r32-2ep-lr2e4" in text
+    assert "no experiment at this profile: r32-2ep-lr2e4" in text
     # The work tree is as it was.
     assert subprocess.run(["git", "diff", "--quiet"], cwd=project, check=False).returncode == 0
 
@@ -179,7 +179,11 @@ def test_what_another_run_scored_is_not_shown(capfd: pytest.CaptureFixture[str])
     assert "pass@1" not in as_text(tabulate("small", None))
     run_study("small", "full", "evaluate", queue=False)
     assert "Running stage 'train'" not in capfd.readouterr().out  # from the run cache
-    assert "pass@1 dataset" in as_text(tabulate("small", None))
+    tables = tabulate("small", None)
+    results = {row["run"]: row for row in rows(as_json(tables), "Results")}
+    assert results["r32-2ep-lr2e4"]["pass@1 dataset"] == 50.0
+    assert results["r32-2ep-lr2e4"]["published pass@1 dataset"] == 50.5
+    assert results["lora"]["published pass@1 dataset"] is None
 
 
 def test_an_experiment_of_other_parameters_is_kept(project: Path) -> None:
