@@ -202,7 +202,7 @@ def _in_order(tasks: Iterator[_Task], workers: int) -> Iterator[_Result]:
     # Not fork: Arrow has started threads in this process.
     context = multiprocessing.get_context("spawn")
     pending: deque[Future[_Result]] = deque()
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, _take_one_thread) as pool:
         try:
             for task in tasks:
                 pending.append(pool.submit(_prepare_batch, task))
@@ -216,6 +216,11 @@ def _in_order(tasks: Iterator[_Task], workers: int) -> Iterator[_Result]:
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _take_one_thread() -> None:
+    # Torch would take every core in each of as many workers.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _prepare_batch(task: _Task) -> _Result:

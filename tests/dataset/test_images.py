@@ -115,6 +115,29 @@ def test_large_image_shrinks_and_small_one_is_not_enlarged() -> None:
     assert canonical(encode(picture(1, (30, 20))), 640).size == (30, 20)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(20, 900), st.integers(20, 900), st.integers(32, 640), st.integers(0, 9))
+def test_shrinking_is_pillows_lanczos(width: int, height: int, most: int, seed: int) -> None:
+    large = picture(seed, (width, height))
+    small = canonical(encode(large), most).image
+    assert max(small.size) == min(most, max(width, height))
+    # Pillow shrinks a high image's height first; samples are clipped in between.
+    narrow = large.resize((small.width, height), Image.Resampling.LANCZOS)
+    expected = np.asarray(narrow.resize(small.size, Image.Resampling.LANCZOS), dtype=np.int16)
+    difference = np.abs(np.asarray(small) - expected)
+    assert difference.max() <= 2
+    assert difference.mean() < 0.2
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.binary(min_size=0, max_size=4800))
+def test_any_pixels_survive_the_file(width: int, height: int, noise: bytes) -> None:
+    pixels = np.resize(np.frombuffer(noise or b"\0", dtype=np.uint8), (height, width, 3))
+    file = encode_png(Image.fromarray(pixels))
+    with Image.open(io.BytesIO(file)) as opened:
+        opened.verify()
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(file))), pixels)
+
+
 def test_the_name_is_of_the_pixels_not_of_the_file() -> None:
     image = picture(3)
     assert canonical(encode(image, "PNG")).name == canonical(encode(image, "BMP")).name
