@@ -68,7 +68,7 @@ def canonical_image(data: bytes, max_size: int) -> CanonicalImage | Violation:
         message = f"is {rgb.width}x{rgb.height}, an aspect ratio above {_MAX_ASPECT_RATIO}"
         return Violation("image", "image_aspect_ratio", message)
     digest = sha256(f"{rgb.width}x{rgb.height}:".encode())
-    digest.update(np.asarray(rgb))
+    digest.update(np.asarray(rgb).data)
     return CanonicalImage(rgb, f"{digest.hexdigest()[:16]}.png")
 
 

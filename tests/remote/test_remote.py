@@ -1,5 +1,6 @@
 """Sharing a run through S3: whole elsewhere, after an interruption too, no secret in any file."""
 
+import json
 import os
 import signal
 import subprocess
@@ -42,11 +43,22 @@ def kill_midway(clone: Clone, command: str, directory: Path) -> None:
         process.wait()
 
 
+def prepared_images(clone: Clone) -> list[Path]:
+    """The images that the prepared rows name."""
+    files = (clone.root / "data/prepared").glob("t*.jsonl")
+    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [Path(image) for row in rows for image in row["images"]]
+
+
 def test_a_pushed_run_is_whole_elsewhere(published: Clone, tmp_path: Path) -> None:
     other = elsewhere(published, tmp_path)
     make(other, "pull")
     assert results(other) == results(published)
     assert len(results(other)) > 25
+    images = prepared_images(other)
+    assert images
+    assert not [image for image in images if image.is_absolute()]
+    assert not [image for image in images if not (other.root / image).is_file()]
     assert "up to date" in other.run("dvc", "repro", "--allow-missing").stdout
     # The merged model alone is not shared: without the flag its stage rebuilds it.
     assert "Running stage 'merge'" in other.run("dvc", "repro", "--dry", "merge").stdout
