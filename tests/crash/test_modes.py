@@ -34,6 +34,8 @@ ADAPTER = "models/adapter/adapter_model.safetensors"
 class Project(Workspace):
     """A repository of git and DVC with nothing but the train stage and a few prepared rows."""
 
+    finished = 0
+
     def __init__(self, root: Path, home: Path) -> None:
         super().__init__(root)
         self.cache = home / "cache"
@@ -90,19 +92,19 @@ class Project(Workspace):
 
     def finish(self, mode: str, *options: str) -> str:
         """Train to the end in a mode and return the SHA-256 of the experiment's adapter."""
-        known = set(self._experiments())
-        for command in MODES[mode]:
-            # Options stand with the first command, the one that makes the experiment.
-            self.command(*command, *(options if command is MODES[mode][0] else ()))
-        deadline = time.monotonic() + 400
-        while not (new := set(self._experiments()) - known):
+        self.finished += 1
+        name = f"finished-{self.finished}"
+        first, *rest = MODES[mode]
+        for command in ([*first, "--name", name, *options], *rest):
+            self.command(*command)
+        # A worker first takes up again what was killed with the one before it.
+        deadline = time.monotonic() + 600
+        refs = ("git", "for-each-ref", f"refs/exps/**/{name}")
+        while not self.command(*refs):
             assert time.monotonic() < deadline, self.command("dvc", "queue", "status")
             time.sleep(1)
-        self.command("dvc", "exp", "apply", new.pop())
+        self.command("dvc", "exp", "apply", name)
         return file_sha256(self.root / ADAPTER)
-
-    def _experiments(self) -> list[str]:
-        return self.command("git", "for-each-ref", "--format=%(refname)", "refs/exps/").split()
 
     def kill(self) -> None:
         """Kill every process that this project has started, at once."""

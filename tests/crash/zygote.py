@@ -4,6 +4,7 @@ A request is a line of JSON: a directory, environment variables, and a moment at
 its training kill themselves (`MOMENTS`); the answer is the pid, and later its exit status.
 """
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -94,6 +95,7 @@ def _fork_swift(
                 code = 0
             except BaseException:
                 traceback.print_exc()
+        atexit._run_exitfuncs()  # a tracker ends its record there
         sys.stderr.flush()
         os._exit(code)
     if status := os.waitpid(pid, 0)[1]:
