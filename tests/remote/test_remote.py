@@ -1,6 +1,5 @@
 """Sharing a run through S3: whole elsewhere, after an interruption too, no secret in any file."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.dataset.splits import SPLITS
+from stages.runtime import read_jsonl
 from tests.graph.conftest import Clone
 from tests.remote.conftest import (
     BUCKET,
@@ -45,9 +46,8 @@ def kill_midway(clone: Clone, command: str, directory: Path) -> None:
 
 def prepared_images(clone: Clone) -> list[Path]:
     """The images that the prepared rows name."""
-    files = (clone.root / "data/prepared").glob("t*.jsonl")
-    rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
-    return [Path(image) for row in rows for image in row["images"]]
+    files = [clone.root / f"data/prepared/{split}.jsonl" for split in SPLITS]
+    return [Path(image) for file in files for row in read_jsonl(file) for image in row["images"]]
 
 
 def test_a_pushed_run_is_whole_elsewhere(published: Clone, tmp_path: Path) -> None:
