@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -151,6 +152,29 @@ def test_a_run_killed_in_one_mode_goes_on_in_another(project: Project, whole: st
     assert project.finish("workspace") == whole
     assert project.json("metrics/train.json")["provenance"]["resumed"] == 2
     assert not [path for path in project.cache.rglob("train/*") if path.is_dir()]
+
+
+def test_ctrl_c_of_dvc_repro_ends_with_a_checkpoint(project: Project) -> None:
+    """A terminal sends SIGINT to every process of the group: DVC, its shell and the stage."""
+    process = subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=project.root,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    project.wait_for("train/*/training")
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert re.search(r"error: stopped by SIGINT; checkpoint at step \d; run the same", output), (
+        output
+    )
+    assert "failed to reproduce 'train'" in output
+    assert list(project.cache.glob(f"train/*/*-[0-9]/{SEAL}"))
+    assert not (project.root / "dvc.lock").exists()
 
 
 @pytest.mark.slow
