@@ -47,7 +47,7 @@ def read_outcomes(name: str) -> list[dict[str, Any]]:
             raise StageError(f"{path} not found; run `dvc repro` or `dvc pull {path}`")
         return _checked(read_jsonl(path), str(path))
     text = _read_revision(revision, model, path.as_posix())
-    return _checked([json.loads(line) for line in text.splitlines()], name)
+    return _checked([json.loads(line) for line in text.split("\n") if line], name)
 
 
 def split(name: str) -> tuple[str, str]:

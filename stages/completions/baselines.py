@@ -54,7 +54,7 @@ def import_completions(
     known = _by_id(tasks)
     completions: dict[tuple[str, Condition, int], Completion] = {}
     lines: dict[tuple[str, Condition, int], int] = {}
-    for number, line in enumerate(_read(path, md5).splitlines(), 1):
+    for number, line in enumerate(_read(path, md5).split("\n"), 1):
         if not line.strip():
             continue
         where = f"{path}:{number}"

@@ -25,8 +25,9 @@ loss = {"eval_loss": 1 - passed / 100, "provenance": {"device": "cpu"}}
 Path("train.json").write_text(json.dumps(loss))
 base = [{**row, "outcome": "timeout"} for row in rows]
 for name, content in (("finetuned", rows), ("base", base)):
-    lines = [json.dumps(row) for row in content]
-    (out / f"{name}.jsonl").write_text("\\n".join(lines) + "\\n")
+    # What a judge quotes may hold any character but a line feed.
+    lines = [json.dumps(row | {"detail": "\\u2028"}, ensure_ascii=False) for row in content]
+    (out / f"{name}.jsonl").write_text("\\n".join(lines) + "\\n", encoding="utf-8")
 """
 
 

@@ -65,6 +65,16 @@ def test_completions_come_in_the_order_of_the_tasks(tmp_path: Path) -> None:
     }
 
 
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    told = "one\u2028two\x85three\x0c"
+    lines = [
+        json.dumps({"task_id": t.task_id, "completion": told}, ensure_ascii=False) for t in NORMAL
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    assert [c["completion"] for c in import_completions(path, NORMAL)] == [told] * 3
+
+
 def test_a_benchmarks_own_ids_do_where_they_are_unambiguous(tmp_path: Path) -> None:
     own = [{"task_id": t.source_id, "completion": "x"} for t in HARD]
     path = write(tmp_path / "c.jsonl", own)

@@ -5,9 +5,12 @@ import json
 import re
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from stages.dataset.splits import SPLITS
+from stages.runtime import read_jsonl
 from tests.graph.conftest import Clone
 
 pytestmark = pytest.mark.graph
@@ -59,6 +62,15 @@ def test_the_whole_graph_runs(experiments: Experiments) -> None:
         assert metrics, name
     train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
     assert train["eval_loss"] < train["eval_loss_first"]
+
+
+def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments) -> None:
+    root = experiments.clone.root
+    rows = [row for split in SPLITS for row in read_jsonl(root / f"data/prepared/{split}.jsonl")]
+    images = [Path(image) for row in rows for image in row["images"]]
+    assert images
+    assert not [image for image in images if image.is_absolute()]
+    assert not [image for image in images if not (root / image).is_file()]
 
 
 def test_a_rank_trains_again_and_prepares_nothing(experiments: Experiments) -> None:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from stages.dataset.splits import SPLITS
-from stages.runtime import read_jsonl
 from tests.graph.conftest import Clone
 from tests.remote.conftest import (
     BUCKET,
@@ -44,21 +42,11 @@ def kill_midway(clone: Clone, command: str, directory: Path) -> None:
         process.wait()
 
 
-def prepared_images(clone: Clone) -> list[Path]:
-    """The images that the prepared rows name."""
-    files = [clone.root / f"data/prepared/{split}.jsonl" for split in SPLITS]
-    return [Path(image) for file in files for row in read_jsonl(file) for image in row["images"]]
-
-
 def test_a_pushed_run_is_whole_elsewhere(published: Clone, tmp_path: Path) -> None:
     other = elsewhere(published, tmp_path)
     make(other, "pull")
     assert results(other) == results(published)
     assert len(results(other)) > 25
-    images = prepared_images(other)
-    assert images
-    assert not [image for image in images if image.is_absolute()]
-    assert not [image for image in images if not (other.root / image).is_file()]
     assert "up to date" in other.run("dvc", "repro", "--allow-missing").stdout
     # The merged model alone is not shared: without the flag its stage rebuilds it.
     assert "Running stage 'merge'" in other.run("dvc", "repro", "--dry", "merge").stdout
