@@ -29,7 +29,7 @@ test: .venv/.ready  ## Run every test that needs no GPU and no internet
 	python -m pytest -n auto --dist loadfile
 
 crash: .venv/.ready  ## kill -9 at ten moments in the workspace, --temp and the queue (MOMENTS=10)
-	python -m pytest -n0 -m slow -s tests/crash/test_modes.py
+	python -m pytest -n0 -m slow -s tests/crash
 
 lint: .venv/.ready  ## Check style and types
 	ruff check .

@@ -59,7 +59,7 @@ class Zygote:
         return dict(json.loads(line))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     environment = os.environ | {
         "PYTHONHASHSEED": "0",
@@ -83,7 +83,7 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
         process.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose training was never interrupted."""
     workspace = Workspace(tmp_path_factory.mktemp("whole"))

@@ -30,7 +30,24 @@ RESUMES_AFTER = {
 }
 
 
-@pytest.mark.parametrize("moment", RESUMES_AFTER)
+# The others take a minute of CPU time: make crash.
+ALWAYS = {
+    "in step 4",
+    "writing the optimiser",
+    "before the seal",
+    "publishing the adapter",
+    "between adapter and metrics",
+    "removing what is done",
+}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(moment, marks=[] if moment in ALWAYS else pytest.mark.slow)
+        for moment in RESUMES_AFTER
+    ],
+)
 def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(
     moment: str, zygote: Zygote, whole: Workspace, tmp_path: Path
 ) -> None:

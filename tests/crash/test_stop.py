@@ -34,7 +34,14 @@ def uninterrupted(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> d
     return results(workspace)
 
 
-@pytest.mark.parametrize("steps", [(1, 1, 3), (2, 2), (5,)])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (1, 1, 3),
+        pytest.param((2, 2), marks=pytest.mark.slow),
+        pytest.param((5,), marks=pytest.mark.slow),
+    ],
+)
 def test_stops_between_the_schedules_change_nothing(
     steps: tuple[int, ...], zygote: Zygote, uninterrupted: dict[str, Any], tmp_path: Path
 ) -> None:

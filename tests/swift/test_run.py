@@ -151,3 +151,37 @@ def test_a_killed_stage_takes_swift_with_it(tmp_path: Path) -> None:
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
+
+
+def test_a_training_is_waited_for_and_a_second_ctrl_c_ends_it_at_once(
+    tmp_path: Path,
+    lock: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    log = stand_in(
+        monkeypatch,
+        tmp_path,
+        f"""
+        import os, signal, time
+        from pathlib import Path
+        run = Path({str(tmp_path)!r})
+        (run / "training").touch()
+        os.kill(os.getppid(), signal.SIGINT)
+        while not (run / "stop").exists():
+            time.sleep(0.01)
+        time.sleep(1.5)
+        os.kill(os.getppid(), signal.SIGTERM)  # repeated by a scheduler: no reason to give up
+        time.sleep(1)
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(60)
+        """,
+    )
+    monkeypatch.setattr(run, "_REMINDER", 1.0)
+    began = time.monotonic()
+    with pytest.raises(StageError, match="stopped by SIGINT; no checkpoint yet"):
+        run_swift("sft", [], log, lock)
+    assert 2.4 < time.monotonic() - began < 30
+    shown = capfd.readouterr().out
+    assert shown.startswith("SIGINT: ending with a checkpoint after this step; Ctrl-C again ends")
+    assert "still waiting for the checkpoint (" in shown
