@@ -77,7 +77,7 @@ def test_every_task_is_answered_in_order_with_and_without_its_image(trained: Wor
 def test_a_killed_training_resumes_to_the_same_adapter(trained: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
     process = workspace.start("stages.train")
-    while not list(workspace.cache.glob(f"train/*/checkpoint-{EVERY}/trainer_state.json")):
+    while not list(workspace.cache.glob(f"train/*/checkpoint-{EVERY}/sealed.json")):
         assert process.poll() is None, process.communicate()[1][-4000:]
         time.sleep(0.01)
     process.kill()
