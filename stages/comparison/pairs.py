@@ -13,6 +13,7 @@ from stages.statistics import (
     detectable_proportion,
     holm,
     mcnemar,
+    pass_at_k,
     sign_flip,
     wilson,
 )
@@ -24,6 +25,7 @@ TWINS = ("qiskit_humaneval", "qiskit_humaneval_hard")
 MAIN_PARTS = ("all", "pooled")
 POOLED = "qiskit_humaneval, both forms"
 _QUESTIONS = ("rouge_l", "bleu")
+_MORE_SAMPLES = (5, 10)
 _FACTS = ("benchmark", "type", "category", "multimodal")
 
 
@@ -33,7 +35,8 @@ class Row:
 
     `p` is two-sided: the exact McNemar test for one sample a task, else the paired randomisation
     test by clusters. `p_holm` corrects it for being one of several main rows: part "all" of each
-    benchmark, and "pooled"; the other parts are views of the same tasks, without p_holm or verdict.
+    benchmark, and "pooled"; the other parts, and pass@k of several samples, are views of the same
+    tasks, without p_holm or verdict.
     `detectable` is the smallest difference that the sample shows with 80 % power.
     `gained` are tasks that b passes (more often), `lost` those that a does.
     """
@@ -50,6 +53,11 @@ class Row:
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     p_holm: float | None = None
+
+    @property
+    def main(self) -> bool:
+        """Whether a verdict rests on it."""
+        return self.part in MAIN_PARTS and self.measure in {"pass@1", *_QUESTIONS}
 
     @property
     def verdict(self) -> str:
@@ -74,11 +82,14 @@ class Comparison:
 
 
 def compare(a: Sequence[OutcomeRow], b: Sequence[OutcomeRow]) -> Comparison:
-    """Compare b with a on their common tasks, as asked with their images.
+    """Compare b with a on their common tasks.
+
+    pass@5 and pass@10 where both have that many samples of every task; tasks with their images
+    blanked where both were asked so.
 
     Raises ValueError when they have no task in common, or one id stands for two different tasks.
     """
-    scores_a, scores_b = _scores(a), _scores(b)
+    scores = scores_a, scores_b = _scores(a), _scores(b)
     common = [task for task in scores_a if task in scores_b]
     if not common:
         raise ValueError("the two have no task in common")
@@ -99,12 +110,19 @@ def compare(a: Sequence[OutcomeRow], b: Sequence[OutcomeRow]) -> Comparison:
         code = [task for task in tasks if "pass" in scores_a[task]]
         questions = [task for task in tasks if "rouge_l" in scores_a[task]]
         for part, members in _parts(code, facts).items():
-            rows.append(_row(benchmark, "pass@1", part, members, (scores_a, scores_b), "pass"))
+            rows.append(_row(benchmark, "pass@1", part, members, scores, "pass"))
+        blanked = [task for task in code if all("pass_blanked" in s[task] for s in scores)]
+        if blanked:
+            part = "multimodal, images blanked"
+            rows.append(_row(benchmark, "pass@1", part, blanked, scores, "pass_blanked"))
+        for k in _MORE_SAMPLES:
+            if code and all(len(s[task]["pass"]) >= k for s in scores for task in code):
+                rows.append(_row(benchmark, f"pass@{k}", "all", code, scores, "pass", k))
         for measure in _QUESTIONS if questions else ():
-            rows.append(_row(benchmark, measure, "all", questions, (scores_a, scores_b), measure))
+            rows.append(_row(benchmark, measure, "all", questions, scores, measure))
     if all(twin in by_benchmark for twin in TWINS):
         both = [task for twin in TWINS for task in by_benchmark[twin]]
-        rows.append(_row(POOLED, "pass@1", "pooled", both, (scores_a, scores_b), "pass"))
+        rows.append(_row(POOLED, "pass@1", "pooled", both, scores, "pass"))
     return Comparison(
         tuple(_adjusted(rows)),
         len(scores_a.keys() - set(common)),
@@ -122,12 +140,11 @@ Scores = dict[str, dict[str, list[float]]]  # task, measure, samples
 def _scores(outcomes: Sequence[OutcomeRow]) -> Scores:
     scores: Scores = {}
     for row in outcomes:
-        if row["condition"] != "standard":
-            continue
         task = scores.setdefault(row["task_id"], defaultdict(list))
         if row["outcome"] is not None:
-            task["pass"].append(float(row["outcome"] == "passed"))
-        else:
+            kind = "pass" if row["condition"] == "standard" else "pass_blanked"
+            task[kind].append(float(row["outcome"] == "passed"))
+        elif row["condition"] == "standard":
             for measure in _QUESTIONS:
                 task[measure].append(row[measure])
     return scores
@@ -151,13 +168,15 @@ def _row(
     tasks: Sequence[str],
     scores: tuple[Scores, Scores],
     key: str,
+    k: int = 1,
 ) -> Row:
-    a, b = ([sum(s[task][key]) / len(s[task][key]) for task in tasks] for s in scores)
-    single = key == "pass" and all(len(s[task][key]) == 1 for s in scores for task in tasks)
+    is_code = key not in _QUESTIONS
+    a, b = ([_rate(s[task][key], k, is_code) for task in tasks] for s in scores)
+    single = is_code and all(len(s[task][key]) == 1 for s in scores for task in tasks)
     clusters = [_cluster(task) for task in tasks]
     exact = single and len(set(clusters)) == len(tasks)
     differences = [after - before for before, after in zip(a, b, strict=True)]
-    changed = dict(zip(tasks, differences, strict=True)) if key == "pass" else {}
+    changed = dict(zip(tasks, differences, strict=True)) if is_code else {}
     gained = tuple(task for task, change in changed.items() if change > 0)
     lost = tuple(task for task, change in changed.items() if change < 0)
     return Row(
@@ -179,12 +198,18 @@ def _row(
     )
 
 
+def _rate(values: Sequence[float], k: int, is_code: bool) -> float:
+    if is_code:
+        return pass_at_k(len(values), int(sum(values)), k)
+    return sum(values) / len(values)
+
+
 def _cluster(task_id: str) -> str:
     benchmark, _, number = task_id.partition("/")
     return f"{TWINS[0]}/{number}" if benchmark in TWINS else task_id
 
 
 def _adjusted(rows: Sequence[Row]) -> list[Row]:
-    main = [index for index, row in enumerate(rows) if row.part in MAIN_PARTS]
+    main = [index for index, row in enumerate(rows) if row.main]
     adjusted = dict(zip(main, holm([rows[index].p for index in main]), strict=True))
     return [replace(row, p_holm=adjusted.get(index)) for index, row in enumerate(rows)]

@@ -88,7 +88,11 @@ def _cells(row: Row) -> list[str]:
         _p(row.p),
         "" if row.p_holm is None else _p(row.p_holm),
         f"{100 * row.detectable:.1f}",
-        *((str(len(row.gained)), str(len(row.lost))) if row.measure == "pass@1" else ("", "")),
+        *(
+            (str(len(row.gained)), str(len(row.lost)))
+            if row.measure.startswith("pass")
+            else ("", "")
+        ),
     ]
 
 
@@ -99,7 +103,7 @@ def _remarks(comparison: Comparison) -> list[str]:
         if row.verdict
     ]
     for row in comparison.rows:
-        if row.part == "all":
+        if row.part == "all" and row.main:
             for name, tasks in (("won", row.gained), ("lost", row.lost)):
                 if tasks:
                     lines.append(f"{row.benchmark}, {name} by b: {_ids(tasks)}")

@@ -102,6 +102,40 @@ def test_several_samples_a_task_are_a_mean() -> None:
     assert main.verdict == "better"
 
 
+def test_ten_samples_a_task_have_rows_of_pass_at_5_and_10() -> None:
+    def sampled(passing: int) -> list[dict[str, Any]]:
+        return [
+            row(f"dataset/{i}", "passed" if n < passing else "timeout", sample=n)
+            for i in range(30)
+            for n in range(10)
+        ]
+
+    rows = compare(sampled(1), sampled(6)).rows
+    assert [(r.measure, bool(r.verdict)) for r in rows] == [
+        ("pass@1", True),
+        ("pass@5", False),
+        ("pass@10", False),
+    ]
+    # 1 - C(9, 5) / C(10, 5), and with 6 of 10 correct no 5 can all be wrong.
+    assert (rows[1].a.estimate, rows[1].b.estimate) == (0.5, 1.0)
+    assert (rows[2].difference.estimate, rows[2].gained) == (0.0, ())
+
+
+def test_blanked_images_are_a_row_where_both_were_asked() -> None:
+    def asked(blanked: str) -> list[dict[str, Any]]:
+        return [
+            row(f"dataset/{i}", outcome, multimodal=True, condition=condition)
+            for i in range(20)
+            for condition, outcome in (("standard", "passed"), ("blank_images", blanked))
+        ]
+
+    found = compare(asked("wrong_answer"), asked("passed")).rows[-1]
+    assert (found.part, found.tasks, len(found.gained)) == ("multimodal, images blanked", 20, 20)
+    assert found.verdict == ""
+    alone = compare(run("dataset", range(20), 20), run("dataset", range(20), 20))
+    assert [r.part for r in alone.rows] == ["all"]
+
+
 def test_only_common_tasks_count_and_blanked_images_do_not() -> None:
     a, b = run("dataset", range(5), 10), run("dataset", range(5), 12)[2:]
     b.append(row("dataset/2", "wrong_answer", condition="blank_images"))
