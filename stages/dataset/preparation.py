@@ -226,7 +226,8 @@ def _collect_by_batch() -> None:
 
 
 def _prepare_batch(task: _Task) -> _Result:
-    gc.collect()
+    if not gc.isenabled():
+        gc.collect()
     result = _Result(task.split, rows=task.batch.num_rows)
     # As bytes: one row that is not UTF-8 must not fail its whole batch.
     texts = {name: task.batch.column(name).cast(pa.binary()).to_pylist() for name in TEXT_COLUMNS}
