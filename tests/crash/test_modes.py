@@ -36,6 +36,7 @@ class Project(Workspace):
     """A repository of git and DVC with nothing but the train stage and a few prepared rows."""
 
     finished = 0
+    launched: subprocess.Popen[bytes] | None = None
 
     def __init__(self, root: Path, home: Path) -> None:
         super().__init__(root)
@@ -87,7 +88,7 @@ class Project(Workspace):
             commands = [[*first, *options], *rest]
             for command in commands[:-1]:
                 subprocess.run(command, cwd=self.root, env=self.environment, stdout=log, check=True)
-            subprocess.Popen(
+            self.launched = subprocess.Popen(
                 commands[-1], cwd=self.root, env=self.environment, stdout=log, stderr=log
             )
 
@@ -117,6 +118,9 @@ class Project(Workspace):
                 continue
             if ours and int(path.parent.name) != os.getpid():
                 os.kill(int(path.parent.name), signal.SIGKILL)
+        # As a shell does: DVC takes a lock's holder for alive until it is.
+        if self.launched:
+            self.launched.wait()
 
     def wait_for(self, pattern: str) -> None:
         deadline = time.monotonic() + 300
