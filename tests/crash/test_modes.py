@@ -121,6 +121,9 @@ class Project(Workspace):
         # As a shell does: DVC takes a lock's holder for alive until it is.
         if self.launched:
             self.launched.wait()
+        # Git's, which DVC held at that moment: docs/training.md, "Interrupted runs".
+        for lock in (self.root / ".git").rglob("*.lock"):
+            lock.unlink()
 
     def wait_for(self, pattern: str) -> None:
         deadline = time.monotonic() + 300
