@@ -56,6 +56,7 @@ class Encoder:
         self.export, self.home = export, home
         self.passed = {id(value): position for position, value in enumerate(passed)}
         self.seen: dict[int, int] = {}
+        self.bits: dict[object, int] = {}
         self.kept: list[object] = []  # an address is only an identity while its object lives
 
     def encode(self, value: Any, *, afresh: bool = False) -> Node:  # noqa: PLR0911
@@ -81,7 +82,11 @@ class Encoder:
             return ("coroutine", self.export(functools.partial(asyncio.run, value)))
         if isinstance(value, _FUNCTIONS):
             return self._function(value)
-        number = self.seen[id(value)] = len(self.kept)
+        number = len(self.kept)
+        # A circuit makes its bits anew for each instruction.
+        if _is_bit(type(value)) and (known := self.bits.setdefault(value, number)) != number:
+            return ("seen", known)
+        self.seen[id(value)] = number
         self.kept.append(value)
         node = self._compound(value, number)
         if not isinstance(node, tuple) or node[0] == "function":
@@ -195,6 +200,10 @@ class Encoder:
             raise Unencodable(type(value).__name__)
         attributes = {str(key): item for key, item in vars(value).items() if not callable(item)}
         return ("namespace", number, self._pairs(attributes))
+
+
+def _is_bit(cls: type) -> bool:
+    return cls.__name__ in {"Qubit", "Clbit", "AncillaQubit"} and cls.__module__ == "qiskit.circuit"
 
 
 def _maker(

@@ -7,13 +7,14 @@ exception's classes, message, outcome, detail, output).
 """
 
 import contextlib
+import gc
 import io
 import os
 import random
 import struct
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -69,7 +70,8 @@ class Peer:
         """
         passed = [*arguments, *keywords.values()]
         encoder = self._encoder()
-        nodes = [encoder.encode(value) for value in passed]
+        with _no_collection():
+            nodes = [encoder.encode(value) for value in passed]
         state = (random.getstate(), np.random.get_state()) if self.sends_random_state else None
         self.send(
             (
@@ -105,8 +107,9 @@ class Peer:
         decoder = self._decoder()
         if not 0 <= handle < len(self.exports):
             raise Refused(f"a call of the unknown function {handle}")
-        values = [decoder.decode(argument) for argument in arguments]
-        named = {str(key): decoder.decode(value) for key, value in keywords}
+        with _no_collection():
+            values = [decoder.decode(argument) for argument in arguments]
+            named = {str(key): decoder.decode(value) for key, value in keywords}
         if state is not None and not self.strict:
             own, numpys = self._decoder().decode(state)
             random.setstate(own)
@@ -128,17 +131,14 @@ class Peer:
             # What cannot take another's content in place is known to the test by its value alone.
             lost = {position for position in changes if not _is_replaceable(passed[position])}
             encoder = self._encoder([None if i in lost else v for i, v in enumerate(passed)])
-            changed = [
-                (position, encoder.encode(passed[position], afresh=True))
-                for position in changes
-                if position not in lost
-            ]
-            answer: Node = (
-                "return",
-                encoder.encode(result),
-                changed,
-                output.getvalue()[:_MAX_OUTPUT],
-            )
+            with _no_collection():
+                changed = [
+                    (position, encoder.encode(passed[position], afresh=True))
+                    for position in changes
+                    if position not in lost
+                ]
+                content = encoder.encode(result)
+            answer: Node = ("return", content, changed, output.getvalue()[:_MAX_OUTPUT])
         except Closed:
             raise
         except Unencodable as error:
@@ -162,7 +162,8 @@ class Peer:
         """Raises Closed."""
         if os.getpid() != self.owner:
             os._exit(0)  # a fork of the program that came back here has no say
-        data = pack(message)
+        with _no_collection():
+            data = pack(message)
         try:
             for part in (struct.pack("!Q", len(data)), data):
                 view = memoryview(part)
@@ -177,7 +178,8 @@ class Peer:
         (size,) = struct.unpack("!Q", self._read(8))
         if size > _MAX_MESSAGE:
             raise Refused("bytes that are no message")
-        message = unpack(self._read(size))
+        with _no_collection():
+            message = unpack(self._read(size))
         if not isinstance(message, tuple) or not message:
             raise Refused("bytes that are no message")
         return message
@@ -199,11 +201,12 @@ class Peer:
         self, passed: list[Any], nodes: list[Node], result: Node, changed: list[Node], output: str
     ) -> Any:
         decoder = self._decoder(passed)
-        for position, content in changed:
-            if not isinstance(content, tuple) or content[:1] != nodes[position][:1]:
-                raise Refused("an argument changed into something else")
-            decoder.decode(content, into=passed[position])
-        value = decoder.decode(result)
+        with _no_collection():
+            for position, content in changed:
+                if not isinstance(content, tuple) or content[:1] != nodes[position][:1]:
+                    raise Refused("an argument changed into something else")
+                decoder.decode(content, into=passed[position])
+            value = decoder.decode(result)
         sys.stdout.write(output)
         return value
 
@@ -230,9 +233,23 @@ class Peer:
         if isinstance(value, _IMMUTABLE + ITERATORS):  # to look into an iterator is to use it up
             return None
         try:
-            return pack(self._encoder().encode(value))
+            with _no_collection():
+                return pack(self._encoder().encode(value))
         except Unencodable:
             return None
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: all of a growing tree is alive, and for a large circuit half
+    of the time would go into looking it through again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _is_replaceable(value: object) -> bool:
