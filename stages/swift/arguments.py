@@ -11,6 +11,7 @@ from stages.swift.model import Model
 TRAIN = Path("data/prepared/train.jsonl")
 VALIDATION = Path("data/prepared/validation.jsonl")
 
+WHOLE_WEIGHTS = "stages/swift/plugin/whole_weights.py"  # the base loads whole, or not at all
 # Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
 OBSERVER = "stages/swift/plugin/observer.py"
 GUARD = "stages/swift/plugin/guard.py"  # whole checkpoints, the end on request
@@ -64,7 +65,7 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
-        "external_plugins": [*params.external_plugins, OBSERVER, METER, GUARD],
+        "external_plugins": [*params.external_plugins, WHOLE_WEIGHTS, OBSERVER, METER, GUARD],
         "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
     }
     if params.report_to != "none":

@@ -33,6 +33,7 @@ class Cause:
 
 # The first that matches a line of the log holds: causes before their consequences.
 _CAUSES = [
+    Cause(re.compile(r"^stages\.runtime\.StageError: (.*)"), "{0}"),  # of a plugin of ours
     Cause(
         re.compile(r"FloatingPointError: (.* at step \d+)"),
         "training diverged: {0}; lower learning_rate or raise warmup_steps",

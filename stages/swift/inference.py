@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.params import Params
+from stages.swift.arguments import WHOLE_WEIGHTS
 from stages.swift.device import usable_attention
 from stages.swift.model import Model
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def load_plugins(params: Params) -> None:
-    """Import ms-swift, quietly, and the external plugins, which register templates with it."""
+    """Import ms-swift, quietly, the external plugins, and the check of what it loads."""
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
     from swift.utils import import_external_file  # noqa: PLC0415
 
-    for plugin in params.external_plugins:
+    for plugin in (*params.external_plugins, WHOLE_WEIGHTS):
         import_external_file(plugin)
 
 

@@ -1,5 +1,7 @@
-"""What our plugins make of ms-swift's templates, on the real processors."""
+"""What our plugins make of ms-swift's templates and loader, on real processors and weights."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,16 +9,19 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from stages.dataset.prepared import read_prepared
 from stages.params import Params, load_params
+from stages.runtime import StageError
 from stages.swift.base import settle_model
-from stages.swift.inference import build_template, load_plugins
+from stages.swift.inference import build_template, load_model, load_plugins
 from stages.swift.model import Model
 from stages.swift.proof import Observation, observe
 from tests.basemodels.conftest import BASE, Make
 from tests.basemodels.models import TILE
-from tests.swift.conftest import changed
+from tests.swift.conftest import ROOT, changed
+from tests.swift.workspace import TINY
 
 
 @pytest.fixture
@@ -80,3 +85,91 @@ def _encode(params: Params, model: Model, folder: Path, size: tuple[int, int]) -
     Image.new("RGB", size).save(folder / "image.png")
     prompt = {"role": "user", "content": "<image>What?"}
     return template.encode({"messages": [prompt], "images": [str(folder / "image.png")]}), template
+
+
+@pytest.fixture
+def smoke(monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(ROOT)
+    return changed(
+        load_params(ROOT), use_cpu=True, torch_dtype="float32", bf16=False, attn_impl="sdpa"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model_type", "architecture"),
+    [
+        # The first would start every parameter of the model at random, the second would load them
+        # all and take none for the vision tower.
+        ("llava_llama3_hf", "LlavaForConditionalGeneration"),
+        ("internvl", "InternVLForConditionalGeneration"),
+        ("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration"),
+        ("qwen3", "Qwen3ForCausalLM"),
+    ],
+)
+def test_a_model_type_of_another_architecture_is_refused(
+    smoke: Params, model_type: str, architecture: str
+) -> None:
+    params = changed(smoke, model_type=model_type)
+    with pytest.raises(
+        StageError, match=rf"^model_type: '{model_type}' is for {architecture}, and "
+    ):
+        load_model(params, Model(str(TINY), None, ""))
+
+
+LAYER = "model.language_model.layers.3.mlp.up_proj.weight"
+
+
+def _drop(weights: dict[str, torch.Tensor]) -> None:
+    del weights[LAYER]
+
+
+def _add(weights: dict[str, torch.Tensor]) -> None:
+    weights |= {LAYER.replace(".3.", f".{layer}."): torch.zeros(1) for layer in range(9, 14)}
+
+
+def _cut(weights: dict[str, torch.Tensor]) -> None:
+    weights[LAYER] = weights[LAYER][:7].clone()
+
+
+@pytest.mark.parametrize(
+    ("damage", "trouble"),
+    [
+        (_drop, f"1 parameters are in none of its files and would start at random ({LAYER})"),
+        (_add, f"5 weights of its files would be left out ({LAYER.replace('.3.', '.9.')}, model."),
+        (_cut, f"1 weights have another shape ({LAYER})"),
+    ],
+)
+def test_a_model_that_does_not_load_whole_is_refused(
+    smoke: Params,
+    damage: Callable[[dict[str, torch.Tensor]], None],
+    trouble: str,
+    tmp_path: Path,
+) -> None:
+    copy = Path(shutil.copytree(TINY, tmp_path / "copy"))
+    params = changed(smoke, model_type="qwen3_vl", template="qwen3_vl")
+    model = Model(str(copy), None, "")
+    # The head is tied to the embedding, and in no file.
+    weights = load_file(copy / "model.safetensors")
+    assert "lm_head.weight" not in weights
+    load_model(params, model)
+    damage(weights)
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(StageError) as raised:
+        load_model(params, model)
+    told = str(raised.value)
+    assert told.startswith("model_type: copy does not load as Qwen3VLForConditionalGeneration, ")
+    assert trouble in told
+    assert "\n" not in told
+
+
+def test_an_architecture_that_ms_swift_does_not_list_is_held_by_its_weights_alone(
+    smoke: Params, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(TINY, tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"architectures": ["OwnModel"]}))
+    params = changed(smoke, model_type="qwen3_vl", template="qwen3_vl")
+    load_model(params, Model(str(copy), None, ""))
+    params = changed(params, model_type="llava_llama3_hf")
+    with pytest.raises(StageError, match=r"55 parameters are in none .*; 51 weights of its files"):
+        load_model(params, Model(str(copy), None, ""))

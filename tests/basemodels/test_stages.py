@@ -94,3 +94,17 @@ def test_a_text_model_is_not_trained_on_images(make: Make) -> None:
         model.run(TRAIN)
     assert str(raised.value).rstrip().endswith("or data.source to rows without images")
     assert not (model.root / "models").exists()
+
+
+def test_a_wrong_model_type_trains_nothing(make: Make) -> None:
+    model = make("internvl", model_type="qwen3_vl", template="qwen3_vl")
+    with pytest.raises(AssertionError) as raised:
+        model.run(TRAIN)
+    assert str(raised.value).splitlines()[-1] == (
+        "stages.runtime.StageError: model_type: 'qwen3_vl' is for Qwen3VLForConditionalGeneration, "
+        "and base is a InternVLForConditionalGeneration; set model_type to auto, or to one of "
+        "internvl"
+    )
+    assert not (model.root / "models").exists()
+    # Nothing that a later run would go on from.
+    assert not list(model.workspace.cache.rglob("*-[0-9]*"))

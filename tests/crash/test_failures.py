@@ -31,6 +31,8 @@ LOGS = {
     "dataloader's workers are out of shared memory.": "set dataloader_num_workers 0",
     "FloatingPointError: eval_loss is nan at step 40": "training diverged: eval_loss is nan at "
     "step 40; lower learning_rate or raise warmup_steps",
+    # Of our own plugins.
+    "stages.runtime.StageError: model_type: 'x' is for Y": "swift sft failed: model_type: 'x' is",
 }
 
 
