@@ -34,6 +34,13 @@ _IMPORT = re.compile(
 _MULTIPLIER = 0x9E3779B97F4A7C15
 _POWERS = [np.uint64(pow(_MULTIPLIER, n, 2**64)) for n in range(GRAM_WORDS, 0, -1)]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# Of the nodes that are written down as they are, the fields that say what a program does.
+_SPECIAL = {ast.Name, ast.Constant, ast.Attribute, ast.arg, ast.AnnAssign, *_FUNCTIONS}
+_PLAIN_FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in {"ctx", "type_comment"})
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST) and kind not in _SPECIAL
+}
 
 
 def text_key(text: str) -> int:
@@ -145,6 +152,9 @@ class _Normaliser:
 
     def _visit(self, node: ast.AST) -> None:
         self.nodes += 1
+        if (fields := _PLAIN_FIELDS.get(type(node))) is not None:
+            self._children(type(node).__name__, node, fields)
+            return
         match node:
             case ast.Name():
                 self.tokens.append(self._name(node.id))
@@ -159,8 +169,8 @@ class _Normaliser:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self.tokens.append(self._name(node.name))
                 self._children("def", node, ("decorator_list", "args", "body"))
-            case _:
-                self._children(type(node).__name__, node, node._fields)
+            case ast.Attribute():
+                self._children("Attribute", node, ("value", "attr"))
 
     def _children(self, kind: str, node: ast.AST, fields: tuple[str, ...]) -> None:
         self.tokens.append(kind)
@@ -175,11 +185,9 @@ class _Normaliser:
                     else:
                         self.tokens.append(repr(child))
                 self.tokens.append("]")
-            elif isinstance(value, ast.expr_context):
-                continue
             elif isinstance(value, ast.AST):
                 self._visit(value)
-            elif value is not None and field != "type_comment":
+            elif value is not None:
                 own = field == "name" and isinstance(node, ast.ExceptHandler)
                 self.tokens.append(self._name(value) if own else repr(value))
 

@@ -196,12 +196,14 @@ def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
 
     The prompt of a task about a picture counts for a row with that picture alone.
     """
+    if not len(index.keys):
+        return []
     first = np.searchsorted(index.keys, row.keys, "left")
-    last = np.searchsorted(index.keys, row.keys, "right")
-    found = last > first
+    found = index.keys.take(first, mode="clip") == row.keys
     if not found.any():
         return []
-    ranges = [index.owners[a:b] for a, b in zip(first[found], last[found], strict=True)]
+    last = np.searchsorted(index.keys, row.keys[found], "right")
+    ranges = [index.owners[a:b] for a, b in zip(first[found], last, strict=True)]
     parts, counts = np.unique(np.concatenate(ranges), return_counts=True)
     result: dict[tuple[int, Rule], float] = {}
     for part, count in zip(parts.tolist(), counts.tolist(), strict=True):

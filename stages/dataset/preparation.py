@@ -4,6 +4,7 @@ Batches are independent and are collected in order, and images are stored under 
 content, so the bytes written do not depend on the number of workers.
 """
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -297,7 +298,7 @@ def _store(task: _Task, content: bytes) -> tuple[str, tuple[int, int]] | Violati
         return image
     path = task.images / image.name
     if not path.exists():
-        _write_once(path, encode_png(image.image))
+        _write_new(path, encode_png(image.pixels))
     if len(_STORED) < _REMEMBERED:
         _STORED[key] = image.name, image.size
     return image.name, image.size
@@ -316,8 +317,7 @@ def _content(row: Row, image: str | None) -> Content:
     )
 
 
-def _write_once(path: Path, content: bytes) -> None:
-    # Two workers may meet the same image: each writes its own file, either rename wins.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _write_new(path: Path, content: bytes) -> None:
+    # Another worker that met the same image may be writing the same bytes.
+    with contextlib.suppress(FileExistsError), path.open("xb") as file:
+        file.write(content)
