@@ -10,10 +10,12 @@ a start of the judge, which an evaluation pays once.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +119,9 @@ def against_peer(peer: Path | None, count: int) -> None:
             start, before = time.perf_counter(), processor_time()
             ours += [(v.outcome == "passed", v.seconds) for v in run(turn)]
             middle, between = time.perf_counter(), processor_time()
-            theirs += pool.map(partial(timed, execute), turn)
+            # Some references write files, the peer's side wherever it is.
+            with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+                theirs += pool.map(partial(timed, execute), turn)
             spent["ours"] += middle - start
             spent["theirs"] += time.perf_counter() - middle
             processor["ours"] += between - before
