@@ -92,11 +92,17 @@ def whole(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> Workspace
 
 
 def results(workspace: Workspace) -> dict[str, Any]:
-    """What must not depend on interruptions: files by content, metrics but for durations."""
+    """What must not depend on interruptions: files by content, metrics but for durations.
+
+    `work` is what was computed, in training and evaluation: a resumed run goes on counting.
+    """
     root = workspace.root
     metrics = workspace.json("metrics/train.json")
     timed = ("runtime", "second", "_per_", "_gib", "compute", "provenance")
+    rates = {"achieved_tflops", "measured_peak_tflops", "mfu", "hfu"}
+    assert metrics["compute"].keys() > rates
     return {
+        "work": {name: value for name, value in metrics["compute"].items() if name not in rates},
         "adapter": workspace.digests("models/adapter"),
         "curves": [Path(path).read_text() for path in sorted(root.glob("metrics/curve_*.csv"))],
         "metrics": {

@@ -15,8 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stages.swift.counts import read_counts
+from stages.swift.flops import Training, count_passes, read_architecture
 from tests.scale.conftest import Variants, prepare
-from tests.swift.workspace import Workspace
+from tests.swift.workspace import TINY, Workspace
 
 TIMEOUT = 300  # seconds: processes that wait for each other would wait for ever
 TOLERANCE = 2e-5  # of a loss about 5 nats in float32: gradients are summed in another order
@@ -84,12 +86,19 @@ def test_the_first_processs_lines_are_shown_once_and_the_batch_is_kept(
 def test_a_resumed_run_counts_the_whole_work(
     pair: tuple[Workspace, str], variants: Variants
 ) -> None:
+    """The FLOPs of the uninterrupted run in one process, in training and in evaluation."""
     workspace, _ = pair
     compute = workspace.json("metrics/train.json")["compute"]
-    single = json.loads((variants.root / "single/work-0.json").read_text())["train"]
-    assert compute["tokens_per_row"] == pytest.approx(single["tokens"] / single["rows"], abs=0.1)
-    model = compute["model_tflop"]
-    assert 0 < model["forward"] < model["backward"] < 2 * model["forward"]
+    single = read_counts(variants.root / "single", 1)
+    observed = json.loads((variants.root / "single/observed.json").read_text())
+    architecture = read_architecture(json.loads((TINY / "config.json").read_text()))
+    assert architecture is not None
+    training = Training(observed["parts"], recompute=False)
+    expected = count_passes(architecture, training, single.train, single.evaluation)
+    for name, value in compute["model_tflop"].items():
+        assert value * 1e12 == pytest.approx(getattr(expected, name), rel=1e-4), name
+    assert compute["tokens_per_row"] == round(single.train.tokens / single.train.rows, 1)
+    assert compute["model_tflop"]["forward"] < compute["model_tflop"]["backward"]
     assert 0 < compute["mfu"] < compute["hfu"] < 1
 
 
