@@ -130,6 +130,41 @@ def f(x):
     assert one(code).detail == one(code).detail
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        "np.random.default_rng().integers(10**9)",
+        "random_statevector(2)",
+        "AerSimulator().run(circuit, memory=True).result().get_memory()",
+        "StatevectorSampler().run([circuit]).result()[0].data.meas.get_bitstrings()",
+        "SamplerV2().run([circuit]).result()[0].data.meas.get_bitstrings()",
+        "Sampler(AerSimulator()).run([circuit]).result()[0].data.meas.get_bitstrings()",
+    ],
+)
+def test_draws_without_a_seed_repeat_from_run_to_run(draw: str) -> None:
+    code = (
+        "import numpy as np\nfrom qiskit import QuantumCircuit\n"
+        "from qiskit.primitives import StatevectorSampler\n"
+        "from qiskit.quantum_info import random_statevector\n"
+        "from qiskit_aer import AerSimulator\nfrom qiskit_aer.primitives import SamplerV2\n"
+        "from qiskit_ibm_runtime import Sampler\n"
+        "def f():\n    circuit = QuantumCircuit(3)\n    circuit.h(range(3))\n"
+        f"    circuit.measure_all()\n    return str({draw})\n"
+    )
+    test = (
+        "import hashlib\n"
+        f"own = {{}}\nexec({code!r}, own)\n"
+        "def check(f):\n"
+        "    first, second, here = f(), f(), own['f']()\n"
+        "    assert first != second\n"
+        "    assert first == here\n"
+        "    raise AssertionError(hashlib.sha256((first + second).encode()).hexdigest())\n"
+    )
+    one_day, another = one(code, test), one(code, test)
+    assert len(one_day.detail) == len("AssertionError: ") + 64, one_day
+    assert one_day.detail == another.detail
+
+
 def test_threads_processes_and_forks_work_in_a_program() -> None:
     code = """
 import concurrent.futures, logging, multiprocessing, os, random, subprocess, sys, threading

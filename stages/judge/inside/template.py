@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from stages.judge.inside import check, confine, decode, encode, solution
+from stages.judge.inside import chance, check, confine, decode, encode, solution
 from stages.judge.inside.forks import PACKET
 
 _PRELOAD = (
@@ -83,8 +83,10 @@ def _preload() -> None:
     warnings.simplefilter("ignore")
     # All of ours is imported. Libraries remember things by the path, as plugins, for the tasks too.
     sys.path.remove("/judge")
+    chance.seed_numpy()
     for name in " ".join(_PRELOAD).split():
         importlib.import_module(name)
+    chance.seed_aer()
     _warm()
     gc.collect()
     gc.freeze()
@@ -223,6 +225,7 @@ def _prepare() -> None:
     """Seed, quieten and clear what the process inherited."""
     random.seed(0)
     np.random.seed(0)
+    chance.restart()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in _OWN_MODULES:
         sys.modules.pop(name, None)
