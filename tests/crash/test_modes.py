@@ -18,6 +18,7 @@ from stages.runtime import file_sha256
 from stages.swift.checkpoints import SEAL
 from tests.swift.conftest import ROOT
 from tests.swift.workspace import TINY, Workspace
+from tests.tracking.secrets import TOKENS, assert_no_secret
 
 pytestmark = [
     pytest.mark.graph,
@@ -149,14 +150,22 @@ def project(tmp_path: Path) -> Iterator[Project]:
     project.kill()
 
 
-def test_a_run_killed_in_one_mode_goes_on_in_another(project: Project, whole: str) -> None:
-    project.launch("temp")
+def test_a_run_killed_in_one_mode_goes_on_in_another_and_none_keeps_a_credential(
+    project: Project, whole: str
+) -> None:
+    project.environment |= TOKENS | {"WANDB_MODE": "offline"}
+    recorded = ("-S", "report_to=wandb")
+    project.launch("temp", *recorded)
     project.wait_for(f"train/*/checkpoint-2/{SEAL}")
     project.kill()
-    project.launch("queue")
+    project.launch("queue", *recorded)
     project.wait_for(f"train/*/checkpoint-4/{SEAL}")
     project.kill()
-    assert project.finish("workspace") == whole
+    # Scratch, .dvc/tmp with the queue and the temporary directories, .dvc/cache, runs, git.
+    assert_no_secret(project.root.parent)
+    assert project.finish("workspace", *recorded) == whole
+    assert list(project.root.glob("runs/*/wandb/offline-run-*/*.wandb"))
+    assert_no_secret(project.root.parent)
     assert project.json("metrics/train.json")["provenance"]["resumed"] == 2
     assert not [path for path in project.cache.rglob("train/*") if path.is_dir()]
 

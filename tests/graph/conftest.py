@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tracking.secrets import TOKENS
+
 REPOSITORY = Path(__file__).parents[2]
 SMALL = {
     "profile": "smoke",
@@ -30,9 +32,10 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment, with the clone's home and the tests' interpreter first."""
+        """This process's, with planted credentials, the clone's home and the tests' interpreter."""
         return {
             **os.environ,
+            **TOKENS,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
             "KETUNE_CACHE": str(self.home / "cache"),

@@ -12,6 +12,7 @@ import pytest
 from stages.dataset.splits import SPLITS
 from stages.runtime import read_jsonl
 from tests.graph.conftest import Clone
+from tests.tracking.secrets import assert_no_secret
 
 pytestmark = pytest.mark.graph
 
@@ -145,3 +146,9 @@ def test_a_training_run_is_bit_identical(experiments: Experiments) -> None:
     assert adapter.read_bytes() == before
     again = json.loads((experiments.clone.root / "metrics/train.json").read_text())
     assert again["eval_loss"] == train["eval_loss"]
+
+
+def test_no_file_of_any_stage_holds_a_credential_of_the_environment(
+    experiments: Experiments,
+) -> None:
+    assert_no_secret(experiments.clone.root.parent, at_least=500)

@@ -16,22 +16,12 @@ from wandb.sdk.internal.datastore import DataStore
 
 from tests.crash.conftest import Zygote, results
 from tests.swift.workspace import TINY, Workspace
+from tests.tracking.secrets import TOKENS, assert_no_secret
 
 pytestmark = [
     pytest.mark.graph,
     pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not there"),
 ]
-TOKENS = {
-    name: f"planted-{name.lower()}-0123456789abcdef"
-    for name in (
-        "WANDB_API_KEY",
-        "HF_TOKEN",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN",
-        "OPENAI_API_KEY",
-    )
-}
 EXPERIMENT = {
     "DVC_EXP_NAME": "rank-and-file",
     "DVC_EXP_BASELINE_REV": "b" * 40,
@@ -100,16 +90,7 @@ def test_wandb_offline_says_what_the_run_is_and_how_it_went(
     assert {row["train/global_step"] for row in run["history"] if "train/loss" in row} >= {1, 6}
     # A record changes nothing in what it records.
     assert results(workspace)["adapter"] == results(whole)["adapter"]
-    _assert_no_token(tmp_path)
-
-
-def _assert_no_token(root: Path) -> None:
-    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert len(files) > 30
-    for path in files:
-        content = path.read_bytes()
-        for name, token in TOKENS.items():
-            assert token.encode() not in content, f"{name} in {path}"
+    assert_no_secret(tmp_path)
 
 
 def test_a_killed_run_keeps_no_token_and_goes_on_in_its_record(
@@ -118,7 +99,7 @@ def test_a_killed_run_keeps_no_token_and_goes_on_in_its_record(
     workspace = tracked(tmp_path / "w", "wandb")
     pid = zygote.start(workspace, "in step 4", **EXPERIMENT, **TOKENS)
     assert zygote.wait(pid) == -signal.SIGKILL
-    _assert_no_token(tmp_path)
+    assert_no_secret(tmp_path)
     other = EXPERIMENT | {"DVC_EXP_NAME": "another-random-name"}
     assert "resuming after step 2" in zygote.run(workspace, **other, **TOKENS)
     assert [path.name for path in (workspace.root / "runs").iterdir()] == ["rank-and-file"]
