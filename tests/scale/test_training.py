@@ -9,15 +9,17 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from stages.swift.checkpoints import SEAL
 from stages.swift.counts import read_counts
 from stages.swift.flops import Training, count_passes, read_architecture
-from tests.scale.conftest import Variants, prepare
+from tests.scale.conftest import PLUGINS, Variants, prepare
 from tests.swift.workspace import TINY, Workspace
 
 TIMEOUT = 300  # seconds: processes that wait for each other would wait for ever
@@ -42,71 +44,122 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str]:
-    """Two processes on this machine, killed once and run again, and what the second run printed."""
-    workspace = prepare(tmp_path_factory.mktemp("pair") / "w")
-    workspace.set("profiles/smoke.yaml", nproc_per_node=2)
+def assert_same_adapter(*directories: Path) -> None:
+    one, other = (load_file(path / "adapter_model.safetensors") for path in directories)
+    assert one.keys() == other.keys()
+    for name, weight in one.items():
+        # Adam's step is the learning rate where a gradient is next to nothing, whatever its sign.
+        assert torch.allclose(weight, other[name], atol=5e-4), name
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two processes on this machine: stopped in step 3, killed in step 4, and run to the end.
+
+    `asked` is what the user of the first attempt read, on stdout and stderr; `output` that of the
+    last. `kept` are the checkpoints that the first attempt left.
+    """
+
+    workspace: Workspace
+    asked: tuple[str, str]
+    kept: set[str]
+    output: str
+
+
+def _held(workspace: Workspace) -> subprocess.Popen[str]:
+    """The train stage once it waits in a step (tests/scale/plugins/hold.py)."""
+    (workspace.root / "holding").unlink(missing_ok=True)
     process = workspace.start("stages.train")
-    while not list(workspace.cache.glob("train/*/checkpoint-2/sealed.json")):
+    while not (workspace.root / "holding").exists():
         assert process.poll() is None, process.communicate()[1][-4000:]
         time.sleep(0.05)
     assert len(alive("swift/cli/sft.py")) >= 2
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    return process
+
+
+def _assert_gone(workspace: Workspace) -> None:
     deadline = time.monotonic() + 20
     while ranks := alive(str(workspace.cache)):
         assert time.monotonic() < deadline, ranks
         time.sleep(0.1)
-    return workspace, finish(workspace.start("stages.train"))
 
 
-def test_two_processes_killed_and_resumed_have_the_losses_of_one(
-    pair: tuple[Workspace, str], variants: Variants
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    workspace = prepare(tmp_path_factory.mktemp("pair") / "w")
+    plugins = ["stages/tiny/template.py", str(PLUGINS / "hold.py")]
+    workspace.set("profiles/smoke.yaml", nproc_per_node=2, external_plugins=plugins)
+    (workspace.root / "hold").touch()
+    process = _held(workspace)
+    process.send_signal(signal.SIGTERM)
+    asked = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 1
+    _assert_gone(workspace)
+    kept = {path.parent.name for path in workspace.cache.glob(f"train/*/*/{SEAL}")}
+    process = _held(workspace)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    _assert_gone(workspace)
+    (workspace.root / "hold").unlink()
+    return Pair(workspace, asked, kept, finish(workspace.start("stages.train")))
+
+
+def test_sigterm_ends_two_processes_with_one_checkpoint_and_a_sentence(pair: Pair) -> None:
+    output, errors = pair.asked
+    assert "SIGTERM: ending with a checkpoint after this step" in output
+    assert errors == (
+        "error: stopped by SIGTERM; checkpoint at step 3; run the same command to go on\n"
+    )
+    assert pair.kept == {"checkpoint-2", "interrupted-3"}
+
+
+def test_two_processes_stopped_killed_and_resumed_have_the_losses_of_one(
+    pair: Pair, variants: Variants
 ) -> None:
-    workspace, output = pair
-    assert "resuming after step 2" in output
-    metrics = workspace.json("metrics/train.json")
+    assert "resuming after step 3" in pair.output
+    metrics = pair.workspace.json("metrics/train.json")
     evaluated = variants.losses("single")[::3]
     assert metrics["eval_loss_first"] == pytest.approx(evaluated[0], rel=TOLERANCE)
     assert metrics["eval_loss"] == pytest.approx(evaluated[-1], rel=TOLERANCE)
-    assert metrics["provenance"]["resumed"] == 1
+    assert metrics["provenance"]["resumed"] == 2
+    assert_same_adapter(
+        variants.root / "single/checkpoint-4", pair.workspace.root / "models/adapter"
+    )
 
 
-def test_the_first_processs_lines_are_shown_once_and_the_batch_is_kept(
-    pair: tuple[Workspace, str],
-) -> None:
-    workspace, output = pair
-    assert "global batch 6, as with one process: 3 rows x 1 accumulated x 2 processes" in output
-    assert output.count("step 3/4  loss") == 1
-    compute = workspace.json("metrics/train.json")["compute"]
+def test_the_first_processs_lines_are_shown_once_and_the_batch_is_kept(pair: Pair) -> None:
+    batch = "global batch 6, as with one process: 3 rows x 1 accumulated x 2 processes"
+    assert batch in pair.output
+    assert pair.asked[0].count("step 3/4  loss") == pair.output.count("step 4/4  loss") == 1
+    compute = pair.workspace.json("metrics/train.json")["compute"]
     assert (compute["global_batch"], compute["processes"]) == (6, 2)
 
 
-def test_a_resumed_run_counts_the_whole_work(
-    pair: tuple[Workspace, str], variants: Variants
-) -> None:
-    """The FLOPs of the uninterrupted run in one process, in training and in evaluation."""
-    workspace, _ = pair
-    compute = workspace.json("metrics/train.json")["compute"]
+def test_a_resumed_run_counts_the_whole_work(pair: Pair, variants: Variants) -> None:
+    """The FLOPs of the uninterrupted run in one process, in training and in evaluation.
+
+    Each of the two fills its evaluation batch of 16 with the 8 rows, which is 4 times as much.
+    """
+    compute = pair.workspace.json("metrics/train.json")["compute"]
     single = read_counts(variants.root / "single", 1)
     observed = json.loads((variants.root / "single/observed.json").read_text())
     architecture = read_architecture(json.loads((TINY / "config.json").read_text()))
     assert architecture is not None
     training = Training(observed["parts"], recompute=False)
-    expected = count_passes(architecture, training, single.train, single.evaluation)
-    for name, value in compute["model_tflop"].items():
-        assert value * 1e12 == pytest.approx(getattr(expected, name), rel=1e-4), name
+    passes = count_passes(architecture, training, single.train, single.evaluation)
+    expected = {"forward": passes.forward, "backward": passes.backward}
+    expected["evaluation"] = 4 * passes.evaluation
+    counted = {name: value * 1e12 for name, value in compute["model_tflop"].items()}
+    assert counted == pytest.approx(expected, rel=1e-4)
     assert compute["tokens_per_row"] == round(single.train.tokens / single.train.rows, 1)
     assert compute["model_tflop"]["forward"] < compute["model_tflop"]["backward"]
     assert 0 < compute["mfu"] < compute["hfu"] < 1
 
 
-def test_its_adapter_passes_the_merge_proof(pair: tuple[Workspace, str]) -> None:
-    workspace, _ = pair
-    output = finish(workspace.start("stages.merge"))
+def test_its_adapter_passes_the_merge_proof(pair: Pair) -> None:
+    output = finish(pair.workspace.start("stages.merge"))
     assert "merged = base + adapter" in output
-    assert workspace.json("metrics/merge.json")["top1_agreement"] == 1.0
+    assert pair.workspace.json("metrics/merge.json")["top1_agreement"] == 1.0
 
 
 def test_two_nodes_have_the_losses_of_one_process_and_node_0_publishes(
@@ -168,14 +221,7 @@ def test_logits_are_made_where_there_are_labels_in_training_and_evaluation(
 
 def test_fsdp_has_the_losses_of_one_process_and_saves_the_same_adapter(variants: Variants) -> None:
     assert variants.losses("fsdp") == pytest.approx(variants.losses("single"), rel=TOLERANCE)
-    one, sharded = (
-        load_file(variants.root / name / "checkpoint-4" / "adapter_model.safetensors")
-        for name in ("single", "fsdp")
-    )
-    assert one.keys() == sharded.keys()
-    for name, weight in one.items():
-        # Adam's step is the learning rate where a gradient is next to nothing, whatever its sign.
-        assert torch.allclose(weight, sharded[name], atol=5e-4), name
+    assert_same_adapter(*(variants.root / name / "checkpoint-4" for name in ("single", "fsdp")))
 
 
 def test_fsdp_resumes_where_it_was(variants: Variants) -> None:
