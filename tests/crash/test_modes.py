@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from stages.runtime import file_sha256
 from stages.swift.checkpoints import SEAL
+from tests.projects import own_environment, run_in
 from tests.swift.conftest import ROOT
 from tests.swift.workspace import TINY, Workspace
 from tests.tracking.secrets import TOKENS, assert_no_secret
@@ -42,13 +43,7 @@ class Project(Workspace):
     def __init__(self, root: Path, home: Path) -> None:
         super().__init__(root)
         self.cache = home / "cache"
-        self.environment = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(home),
-            "KETUNE_CACHE": str(self.cache),
-            "DVC_SITE_CACHE_DIR": str(home / "site"),
-            "OMP_NUM_THREADS": "1",
-        }
+        self.environment = own_environment(home) | {"OMP_NUM_THREADS": "1"}
         for name in ("stages", "requirements.lock", "tests/assets"):  # links, in a workspace
             (root / name).unlink()
         ignored = shutil.ignore_patterns("__pycache__")
@@ -71,16 +66,7 @@ class Project(Workspace):
             self.command(*command)
 
     def command(self, *command: str) -> str:
-        result = subprocess.run(
-            command,
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, f"{command}: {result.stdout[-3000:]}{result.stderr[-3000:]}"
-        return result.stdout
+        return run_in(self.root, self.environment, *command).stdout
 
     def launch(self, mode: str, *options: str) -> None:
         """Start training in a mode and leave it running."""

@@ -1,15 +1,13 @@
 """A clone of the repository in which real experiments run, smaller still than profile smoke."""
 
-import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.tracking.secrets import TOKENS
+from tests.projects import own_environment, run_in
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = {
@@ -32,36 +30,15 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's, with planted credentials, the clone's home and the tests' interpreter."""
-        return {
-            **os.environ,
-            **TOKENS,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(self.home),
-            "KETUNE_CACHE": str(self.home / "cache"),
-            "DVC_SITE_CACHE_DIR": str(self.home / "site"),
-            "GIT_AUTHOR_NAME": "t",
-            "GIT_AUTHOR_EMAIL": "t@example.org",
-            "GIT_COMMITTER_NAME": "t",
-            "GIT_COMMITTER_EMAIL": "t@example.org",
-        }
+        """That of the clone's commands, which is this process's but for what is the clone's own."""
+        author = {"NAME": "t", "EMAIL": "t@example.org"}
+        roles = ("GIT_AUTHOR", "GIT_COMMITTER")
+        names = {f"{role}_{key}": value for role in roles for key, value in author.items()}
+        return own_environment(self.home) | names
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone."""
-        result = subprocess.run(
-            command,
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and result.returncode:
-            pytest.fail(
-                f"{' '.join(command)} exited {result.returncode}\n"
-                f"{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
-            )
-        return result
+        return run_in(self.root, self.environment, *command, check=check)
 
     def experiment(self, **overrides: str) -> subprocess.CompletedProcess[str]:
         """`dvc exp run` at test scale; keyword names use __ for a dot."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from stages.dataset.splits import SPLITS
 from stages.runtime import read_jsonl
 from tests.graph.conftest import Clone
-from tests.tracking.secrets import assert_no_secret
+from tests.tracking.secrets import TOKENS, assert_no_secret
 
 pytestmark = pytest.mark.graph
 
@@ -40,13 +41,16 @@ def stages_run(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def experiments(shared_clone: Clone) -> Experiments:
-    first = shared_clone.experiment().stdout
-    prepared = prepared_bytes(shared_clone)
-    shared_clone.run("git", "add", "-A")
-    shared_clone.run("git", "commit", "-qm", "smoke results")
-    second = shared_clone.experiment(lora_rank="64").stdout
-    return Experiments(shared_clone, first, second, prepared)
+def experiments(shared_clone: Clone) -> Iterator[Experiments]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, token in TOKENS.items():
+            patch.setenv(name, token)
+        first = shared_clone.experiment().stdout
+        prepared = prepared_bytes(shared_clone)
+        shared_clone.run("git", "add", "-A")
+        shared_clone.run("git", "commit", "-qm", "smoke results")
+        second = shared_clone.experiment(lora_rank="64").stdout
+        yield Experiments(shared_clone, first, second, prepared)
 
 
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
