@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -23,12 +24,18 @@ def lock(tmp_path: Path) -> int:
     return os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> Path:
-    script = tmp_path / "sft.py"
-    script.write_text(textwrap.dedent(source))
-    spec = ModuleSpec("swift.cli.sft", None, origin=str(script))
-    monkeypatch.setattr(run, "find_spec", lambda _: spec)
-    return tmp_path / "swift.log"
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Path]:
+    """Takes the source of a script that stands in for `swift sft`, gives the path of its log."""
+
+    def place(source: str) -> Path:
+        script = tmp_path / "sft.py"
+        script.write_text(textwrap.dedent(source))
+        spec = ModuleSpec("swift.cli.sft", None, origin=str(script))
+        monkeypatch.setattr(run, "find_spec", lambda _: spec)
+        return tmp_path / "swift.log"
+
+    return place
 
 
 def alive(pid: int) -> bool:
@@ -36,6 +43,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def assert_ended(pid: int) -> None:
+    """Assert that the process ends within seconds."""
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
 
 
 def wait_for(path: Path) -> str:
@@ -47,14 +62,9 @@ def wait_for(path: Path) -> str:
 
 
 def test_losses_are_shown_and_everything_is_logged(
-    tmp_path: Path,
-    lock: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    stand_in: Callable[[str], Path], lock: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = stand_in(
-        monkeypatch,
-        tmp_path,
         """
         import os, sys
         print("[INFO:swift] a lot of settings")
@@ -73,12 +83,8 @@ def test_losses_are_shown_and_everything_is_logged(
     assert 2**20 < memory < 2**40
 
 
-def test_a_failure_names_the_error_and_the_log(
-    tmp_path: Path, lock: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_names_the_error_and_the_log(stand_in: Callable[[str], Path], lock: int) -> None:
     log = stand_in(
-        monkeypatch,
-        tmp_path,
         """
         import atexit
         atexit.register(print, "Train:  10%|#   | 1/10 [00:01<00:09, 1.0s/it]")
@@ -95,12 +101,10 @@ def test_a_failure_names_the_error_and_the_log(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_the_stage_ends_the_whole_group(
-    tmp_path: Path, lock: int, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    stand_in: Callable[[str], Path], tmp_path: Path, lock: int, number: signal.Signals
 ) -> None:
     before = signal.getsignal(signal.SIGINT)  # a background shell starts tests with it ignored
     log = stand_in(
-        monkeypatch,
-        tmp_path,
         f"""
         import os, signal, subprocess, sys, time
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -115,10 +119,7 @@ def test_a_signal_to_the_stage_ends_the_whole_group(
     ):
         run_swift("sft", [], log, lock)
     pid = int(wait_for(tmp_path / "pid"))
-    deadline = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(pid)
+    assert_ended(pid)
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -147,21 +148,17 @@ def test_a_killed_stage_takes_swift_with_it(tmp_path: Path) -> None:
     pid = int(wait_for(tmp_path / "pid"))
     stage.kill()
     stage.wait()
-    deadline = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(pid)
+    assert_ended(pid)
 
 
 def test_a_training_is_waited_for_and_a_second_ctrl_c_ends_it_at_once(
+    stand_in: Callable[[str], Path],
     tmp_path: Path,
     lock: int,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     log = stand_in(
-        monkeypatch,
-        tmp_path,
         f"""
         import os, signal, time
         from pathlib import Path
