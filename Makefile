@@ -26,7 +26,7 @@ demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree sta
 	@git show "$$(git for-each-ref --format='%(refname)' 'refs/exps/**/demo')":metrics/report.md
 
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
-	python -m pytest -n auto --dist loadfile
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 crash: .venv/.ready  ## kill -9 at ten moments in the workspace, --temp and the queue (MOMENTS=10)
 	python -m pytest -n0 -m slow -s tests/crash
