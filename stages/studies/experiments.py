@@ -63,7 +63,9 @@ def read_params(experiment: Experiment) -> Params:
     archive = _run("archive", "--format=tar", experiment.commit, "params.yaml", "profiles").stdout
     with tempfile.TemporaryDirectory() as directory:
         with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(directory, filter="data")
+            # An argument since Python 3.11.4 alone.
+            files.extraction_filter = getattr(tarfile, "data_filter", None)
+            files.extractall(directory)
         return load_params(Path(directory))
 
 

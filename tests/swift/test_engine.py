@@ -58,7 +58,7 @@ def test_a_models_own_template_brings_its_own_system_prompt(tiny: Params) -> Non
         "{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
         "{% endfor %}<|im_start|>assistant{{ '\n' }}"
     )
-    processor = get_processor(tiny.model, use_hf=True, model_type="qwen2").tokenizer
+    processor = get_processor(tiny.model, use_hf=True, model_type="qwen3_vl").tokenizer
     processor.chat_template = own
     params = changed(tiny, template="qwen2_5", model_type="qwen2")
     texts = []

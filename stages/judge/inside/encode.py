@@ -6,6 +6,7 @@ are taken apart as pickle does it (`__reduce_ex__`, PEP 307), but what comes out
 
 import asyncio
 import copyreg
+import enum
 import functools
 import itertools
 import types
@@ -158,6 +159,9 @@ class Encoder:
     def _object(self, value: Any, number: int, base: type | None = None) -> Node:
         """Taken apart; `base` is the trusted class that stands for a class of the program's."""
         reducer = copyreg.dispatch_table.get(type(value))
+        if isinstance(value, enum.Enum):
+            # As Python 3.11.4 has it; before, a member was taken by name from its class.
+            reducer = _member
         try:
             reduced: Any = reducer(value) if reducer else value.__reduce_ex__(4)
         except TypeError as error:
@@ -200,6 +204,10 @@ class Encoder:
             raise Unencodable(type(value).__name__)
         attributes = {str(key): item for key, item in vars(value).items() if not callable(item)}
         return ("namespace", number, self._pairs(attributes))
+
+
+def _member(value: enum.Enum) -> tuple[type, tuple[Any]]:
+    return type(value), (value._value_,)
 
 
 def _is_bit(cls: type) -> bool:
