@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
-from stages.completions.tasks import Task, load_tasks
-from stages.dataset.contract import reference_program
-from stages.dataset.overlap import (
+from ketune.dataset.contract import reference_program
+from ketune.dataset.overlap import (
     FOREIGN,
     Content,
     TaskIndex,
@@ -26,8 +25,9 @@ from stages.dataset.overlap import (
     overlaps,
     task_print,
 )
-from stages.params import load_params
-from stages.synthetic.stream import samples
+from ketune.params import load_params
+from ketune.synthetic.stream import samples
+from ketune.tasks.benchmarks import Task, load_tasks
 
 SEED = 20
 _UNRELATED = (

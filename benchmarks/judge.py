@@ -25,11 +25,11 @@ from statistics import median
 
 from tqdm import tqdm
 
-from stages.completions.programs import build_program
-from stages.completions.tasks import Task, load_tasks
-from stages.judge import Program, Verdict, judge
-from stages.params import load_params
-from stages.synthetic import samples
+from ketune.completions.programs import build_program
+from ketune.judge import Program, Verdict, judge
+from ketune.params import load_params
+from ketune.synthetic import samples
+from ketune.tasks.benchmarks import Task, load_tasks
 from tests.completions.forms import forms
 
 WORKERS, TURN = 2, 40

@@ -20,13 +20,13 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 
-from stages.completions.context import trusted_context
-from stages.completions.tasks import Task
-from stages.dataset.contract import reference_program
-from stages.dataset.raw import raw_file
-from stages.dataset.splits import SPLITS, Split
-from stages.judge import Program, judge
-from stages.synthetic.generate import generate
+from ketune.completions.context import trusted_context
+from ketune.dataset.contract import reference_program
+from ketune.dataset.raw import raw_file
+from ketune.judge import Program, judge
+from ketune.synthetic.generate import generate
+from ketune.tasks.benchmarks import Task
+from ketune.tasks.splits import SPLITS, Split
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}  # the published dataset's
 

@@ -31,9 +31,9 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks.architecture import QWEN3_VL_8B
-from stages.params import load_params
-from stages.params.schema import Params
-from stages.swift.device import device_name, usable_attention
+from ketune.devices.device import device_name, usable_attention
+from ketune.params import load_params
+from ketune.params.schema import Params
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "tests/assets/tiny-qwen3-vl"
@@ -134,7 +134,7 @@ def prepare(work: Path, scale: str, steps: int) -> Params:
         if not (model / "config.json").is_file():
             build_model(model)
         settings |= {"model": str(model), "model_type": "qwen3_vl", "template": "tiny_qwen3_vl"}
-        settings |= {"external_plugins": ["stages/tiny/template.py"]}
+        settings |= {"external_plugins": ["ketune/models/plugins/tiny_qwen3_vl.py"]}
     change(work, settings)
     params = load_params(work)
     rows = steps * params.per_device_train_batch_size * params.gradient_accumulation_steps
@@ -167,7 +167,7 @@ def settle_peak(work: Path, params: Params) -> None:
     """Measure the device's peak a few times, so that every run's MFU has the same denominator."""
     import torch  # noqa: PLC0415
 
-    from stages.swift.peak import measured_peak  # noqa: PLC0415 (imports torch)
+    from ketune.training.peak import measured_peak  # noqa: PLC0415 (imports torch)
 
     if params.use_cpu:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

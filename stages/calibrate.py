@@ -5,18 +5,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from stages.completions.calibration import (
+from ketune.judge import Verdict
+from ketune.params import load_params
+from ketune.runtime import stage_main, write_json
+from ketune.tasks.benchmarks import Task, load_tasks
+from ketune.verdicts.calibration import (
     BenchmarkCalibration,
     calibrate,
     check_ceilings,
     reference_programs,
     write_calibration,
 )
-from stages.completions.tasks import Task, load_tasks
-from stages.completions.verdicts import environment, judged
-from stages.judge import Verdict
-from stages.params import load_params
-from stages.runtime import stage_main, write_json
+from ketune.verdicts.judging import environment, judged
 
 CALIBRATION = Path("data/calibration.json")
 METRICS = Path("metrics/calibration.json")

@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from stages.dataset.card import Card, pick_examples, write_card
-from stages.dataset.prepared import read_prepared
-from stages.dataset.raw import read_provenance
-from stages.dataset.splits import SPLITS
-from stages.runtime import StageError, atomic_directory, stage_main
+from ketune.dataset.card import Card, pick_examples, write_card
+from ketune.dataset.raw import read_provenance
+from ketune.runtime import StageError, atomic_directory, stage_main
+from ketune.tasks.prepared import read_prepared
+from ketune.tasks.splits import SPLITS
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")

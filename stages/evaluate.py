@@ -4,15 +4,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from stages.completions.baselines import applicable
-from stages.completions.calibration import read_calibration
-from stages.completions.records import read_completions
-from stages.completions.scoring import provenance, scored, write_outcomes
-from stages.completions.tasks import load_tasks
-from stages.params import load_baseline, load_params
-from stages.plots import write_slices
-from stages.runtime import StageError, stage_main, write_json
-from stages.statistics import summarise
+from ketune.completions.imported import applicable
+from ketune.params import load_baseline, load_params
+from ketune.runtime import StageError, stage_main, write_json
+from ketune.scoring.slices import write_slices
+from ketune.scoring.summary import summarise
+from ketune.tasks.benchmarks import load_tasks
+from ketune.tasks.completions import read_completions
+from ketune.verdicts.calibration import read_calibration
+from ketune.verdicts.outcomes import provenance, scored, write_outcomes
 
 FINETUNED = "finetuned"
 CALIBRATION = Path("data/calibration.json")

@@ -11,18 +11,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stages.completions.baselines import applicable, import_completions
-from stages.completions.records import Completion, read_completions, write_completions
-from stages.completions.tasks import Task, load_tasks
-from stages.generation import Answer, Engine, Prompt, batches, prompts_of
-from stages.params import Baseline, Params, load_baseline, load_params
-from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
-from stages.scratch import drop_half_line, run_key, scratch_directory
-from stages.swift.base import sees_images, settle_model
-from stages.swift.device import device_name, require_backend, require_device
-from stages.swift.engine import load_engine
-from stages.swift.lease import leased_devices
-from stages.swift.model import Model, directory_sha256, locate_model, plugin_digests
+from ketune.completions.imported import applicable, import_completions
+from ketune.devices.device import device_name, require_backend, require_device
+from ketune.devices.lease import leased_devices
+from ketune.generation import Answer, Engine, Prompt, batches, prompts_of
+from ketune.generation.swift_engines import load_engine
+from ketune.models.locate import Model, directory_sha256, locate_model, plugin_digests
+from ketune.models.settle import sees_images, settle_model
+from ketune.params import Baseline, Params, load_baseline, load_params
+from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
+from ketune.scratch import drop_half_line, run_key, scratch_directory
+from ketune.tasks.benchmarks import Task, load_tasks
+from ketune.tasks.completions import Completion, read_completions, write_completions
 
 FINETUNED = "finetuned"
 MERGED = Path("models/merged")
@@ -180,7 +180,7 @@ def _engine(params: Params, subject: Subject) -> Engine:
     if params.generation.backend != "openai":
         return load_engine(params, subject.model, own_template=subject.own_template)
     # Imported here: seconds that no other backend needs.
-    from stages.generation.endpoint import load_endpoint  # noqa: PLC0415
+    from ketune.generation.endpoint import load_endpoint  # noqa: PLC0415
 
     name = served_name(subject.model)
     print(f"asking {params.generation.endpoint.base_url} for {name}", flush=True)

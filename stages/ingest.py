@@ -7,19 +7,19 @@ import os
 import tempfile
 from pathlib import Path
 
-from stages.dataset.raw import write_provenance
-from stages.dataset.sources import (
+from ketune.dataset.raw import write_provenance
+from ketune.dataset.sources import (
     Located,
     is_local,
     locate_directory,
     locate_hub,
     write_raw,
 )
-from stages.dataset.splits import SPLITS, Split
-from stages.params import load_params
-from stages.params.schema import DataParams
-from stages.runtime import atomic_directory, stage_main, write_json
-from stages.swift.device import require_device
+from ketune.devices.device import require_device
+from ketune.params import load_params
+from ketune.params.schema import DataParams
+from ketune.runtime import atomic_directory, stage_main, write_json
+from ketune.tasks.splits import SPLITS, Split
 
 RAW = Path("data/raw")
 GENERATION = "generation.json"  # beside the rows: what the generator drew, kept and left out
@@ -57,7 +57,7 @@ def _locate(data: DataParams, scratch: Path, directory: Path) -> Located:
 
 def _generate(data: DataParams, scratch: Path, directory: Path) -> Located:
     # Imported here: the generator takes Qiskit, seconds that the other sources need not wait.
-    from stages.synthetic.generate import generate  # noqa: PLC0415
+    from ketune.synthetic.generate import generate  # noqa: PLC0415
 
     counts: dict[Split, int] = {
         "train": data.synthetic_train,

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stages.dataset.prepared import read_prepared
-from stages.params import Params, load_params
-from stages.runtime import (
+from ketune.devices.device import device_name, require_device
+from ketune.devices.lease import leased_devices
+from ketune.merging.proof import Proof, check, compare, observe, tolerance_of
+from ketune.models.locate import Model, directory_sha256, locate_model
+from ketune.models.settle import keep_files, settle_model
+from ketune.params import Params, load_params
+from ketune.runtime import (
     StageError,
     atomic_directory,
     file_sha256,
@@ -15,14 +19,10 @@ from stages.runtime import (
     versions,
     write_json,
 )
-from stages.scratch import run_key, scratch_directory
-from stages.swift.arguments import VALIDATION, export_arguments
-from stages.swift.base import keep_files, settle_model
-from stages.swift.device import device_name, require_device
-from stages.swift.lease import leased_devices
-from stages.swift.model import Model, directory_sha256, locate_model
-from stages.swift.proof import Proof, check, compare, observe, tolerance_of
-from stages.swift.run import run_swift
+from ketune.scratch import run_key, scratch_directory
+from ketune.swift.run import run_swift
+from ketune.tasks.prepared import read_prepared
+from ketune.training.arguments import VALIDATION, export_arguments
 
 ADAPTER = Path("models/adapter")
 MERGED = Path("models/merged")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.dataset.preparation import check_quarantine, prepare_rows
-from stages.dataset.raw import read_provenance
-from stages.dataset.statistics import summarise
-from stages.params import load_params
-from stages.runtime import atomic_directory, stage_main, versions, write_json
+from ketune.dataset.preparation import check_quarantine, prepare_rows
+from ketune.dataset.raw import read_provenance
+from ketune.dataset.statistics import summarise
+from ketune.params import load_params
+from ketune.runtime import atomic_directory, stage_main, versions, write_json
 
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")

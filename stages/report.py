@@ -7,9 +7,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.comparison import as_markdown, compare
-from stages.params import load_params
-from stages.runtime import atomic_open, read_jsonl, stage_main
+from ketune.comparison import as_markdown, compare
+from ketune.params import load_params
+from ketune.runtime import atomic_open, read_jsonl, stage_main
 
 REPORT = Path("metrics/report.md")
 BASE, FINETUNED = "base", "finetuned"

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.params import Params, load_params
-from stages.runtime import StageError, file_sha256, stage_main, versions, write_json
-from stages.scratch import run_key, scratch_directory
-from stages.swift.adapter import effective_scaling, publish_adapter
-from stages.swift.arguments import TRAIN, VALIDATION, training_arguments
-from stages.swift.base import read_config, require_eyes, require_trainable, settle_model
-from stages.swift.checkpoints import last_checkpoint
-from stages.swift.convergence import convergence
-from stages.swift.counts import read_counts
-from stages.swift.device import device_name, require_device, with_usable_attention
-from stages.swift.launch import (
+from ketune.adapters.publish import effective_scaling, publish_adapter
+from ketune.devices.device import device_name, require_device, with_usable_attention
+from ketune.devices.lease import leased_devices
+from ketune.models.locate import Model, locate_model, plugin_digests
+from ketune.models.settle import read_config, require_eyes, require_trainable, settle_model
+from ketune.params import Params, load_params
+from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
+from ketune.scratch import run_key, scratch_directory
+from ketune.swift.checkpoints import last_checkpoint
+from ketune.swift.launch import (
     check_scale,
     global_batch,
     keep_global_batch,
@@ -23,9 +22,12 @@ from stages.swift.launch import (
     node_rank,
     processes,
 )
-from stages.swift.lease import leased_devices
-from stages.swift.ledger import ledger
-from stages.swift.logs import (
+from ketune.swift.run import run_swift
+from ketune.training.arguments import TRAIN, VALIDATION, training_arguments
+from ketune.training.convergence import convergence
+from ketune.training.counts import read_counts
+from ketune.training.ledger import ledger
+from ketune.training.logs import (
     EVAL_CURVE,
     TRAIN_CURVE,
     History,
@@ -34,10 +36,8 @@ from stages.swift.logs import (
     read_history,
     write_curve,
 )
-from stages.swift.model import Model, locate_model, plugin_digests
-from stages.swift.run import run_swift
-from stages.swift.schedule import plan_evaluations, with_schedule
-from stages.swift.tracking import tracked
+from ketune.training.schedule import plan_evaluations, with_schedule
+from ketune.training.tracking import tracked
 
 ADAPTER = Path("models/adapter")
 METRICS = Path("metrics/train.json")

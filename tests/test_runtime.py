@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime import StageError, atomic_directory, atomic_open, read_jsonl, write_json
+from ketune.runtime import StageError, atomic_directory, atomic_open, read_jsonl, write_json
 
 
 def test_atomic_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 def test_a_stage_error_is_one_line_and_a_status() -> None:
     program = (
-        "from stages.runtime import StageError, stage_main\n"
+        "from ketune.runtime import StageError, stage_main\n"
         "def main() -> None:\n"
         "    raise StageError('rows.csv: no rows; add some')\n"
         "stage_main(main)\n"

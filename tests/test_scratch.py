@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import scratch
-from stages.runtime import StageError
-from stages.scratch import drop_half_line, run_key, scratch_directory
+from ketune import scratch
+from ketune.runtime import StageError
+from ketune.scratch import drop_half_line, run_key, scratch_directory
 
 
 @pytest.fixture(autouse=True)

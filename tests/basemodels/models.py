@@ -22,8 +22,8 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from stages.tiny.tokenizer import SPLIT
 from tests.swift.workspace import TINY
+from tools.tiny.tokenizer import SPLIT
 
 BASE = Path("base")  # in a workspace
 TILE = 32

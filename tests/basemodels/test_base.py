@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
+from ketune.models import settle as base
+from ketune.models.locate import Model
+from ketune.models.settle import keep_files, require_trainable, settle_model
+from ketune.params import Params
+from ketune.runtime import StageError
+from ketune.training.arguments import training_arguments
 from stages import generate
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift import base
-from stages.swift.arguments import training_arguments
-from stages.swift.base import keep_files, require_trainable, settle_model
-from stages.swift.model import Model
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 from tests.swift.test_arguments import pairs
 
-PLUGINS = "stages/swift/plugin/"
+PLUGINS = "ketune/training/plugins/"
 
 
 @pytest.fixture

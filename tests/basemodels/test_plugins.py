@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from stages.dataset.prepared import read_prepared
-from stages.params import Params, load_params
-from stages.runtime import StageError
-from stages.swift.base import settle_model
-from stages.swift.inference import build_template, load_model, load_plugins
-from stages.swift.model import Model
-from stages.swift.proof import Observation, observe
+from ketune.merging.proof import Observation, observe
+from ketune.models.load import build_template, load_model, load_plugins
+from ketune.models.locate import Model
+from ketune.models.settle import settle_model
+from ketune.params import Params, load_params
+from ketune.runtime import StageError
+from ketune.tasks.prepared import read_prepared
 from tests.basemodels.conftest import BASE, Make
 from tests.basemodels.models import TILE
 from tests.swift.conftest import ROOT, changed

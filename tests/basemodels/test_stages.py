@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages.completions.records import read_completions
+from ketune.tasks.completions import read_completions
 from tests.basemodels.conftest import BaseModel, Make
 from tests.basemodels.models import TILE
 from tests.swift.forks import MERGE, TRAIN
@@ -101,7 +101,7 @@ def test_a_wrong_model_type_trains_nothing(make: Make) -> None:
     with pytest.raises(AssertionError) as raised:
         model.run(TRAIN)
     assert str(raised.value).splitlines()[-1] == (
-        "stages.runtime.StageError: model_type: 'qwen3_vl' is for Qwen3VLForConditionalGeneration, "
+        "ketune.runtime.StageError: model_type: 'qwen3_vl' is for Qwen3VLForConditionalGeneration, "
         "and base is a InternVLForConditionalGeneration; set model_type to auto, or to one of "
         "internvl"
     )

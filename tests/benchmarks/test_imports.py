@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.completions.tasks import load_tasks
-from stages.params import Benchmark, load_params
+from ketune.params import Benchmark, load_params
+from ketune.tasks.benchmarks import load_tasks
 
 REPOSITORY = Path(__file__).parents[2]
 BENCHMARKS = REPOSITORY / "data" / "benchmarks"

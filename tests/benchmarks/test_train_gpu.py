@@ -10,7 +10,7 @@ import pytest
 from benchmarks import train_gpu
 from benchmarks.architecture import QWEN3_VL_8B
 from benchmarks.train_gpu import OURS, PLAIN, Measured, Table, prepare
-from stages.params import Params
+from ketune.params import Params
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.completions.calibration import (
+from ketune.judge import Outcome, Verdict
+from ketune.params.schema import EvaluationParams
+from ketune.runtime import StageError
+from ketune.tasks.benchmarks import Task
+from ketune.verdicts.calibration import (
     calibrate,
     check_ceilings,
     is_scorable,
@@ -16,10 +20,6 @@ from stages.completions.calibration import (
     time_limit,
     write_calibration,
 )
-from stages.completions.tasks import Task
-from stages.judge import Outcome, Verdict
-from stages.params.schema import EvaluationParams
-from stages.runtime import StageError
 
 PARAMS = EvaluationParams(
     timeout=20.0,

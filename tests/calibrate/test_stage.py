@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ketune.runtime import StageError
 from stages import calibrate
-from stages.runtime import StageError
 from tests.evaluate.project import kill_while_judging, make_project, task
 
 CALIBRATION = Path("data/calibration.json")

@@ -9,15 +9,15 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from ketune.dataset.card import pick_examples
+from ketune.dataset.preparation import prepare_rows
+from ketune.dataset.raw import write_provenance
+from ketune.dataset.sources import locate_directory, write_raw
+from ketune.dataset.statistics import summarise
+from ketune.params import load_params
+from ketune.runtime import StageError, write_json
+from ketune.tasks.prepared import PreparedSample, read_prepared
 from stages.card import main as card_main
-from stages.dataset.card import pick_examples
-from stages.dataset.preparation import prepare_rows
-from stages.dataset.prepared import PreparedSample, read_prepared
-from stages.dataset.raw import write_provenance
-from stages.dataset.sources import locate_directory, write_raw
-from stages.dataset.statistics import summarise
-from stages.params import load_params
-from stages.runtime import StageError, write_json
 from tests.dataset.published import good_rows, good_splits, write_parquet
 
 REPOSITORY = Path(__file__).parents[2]

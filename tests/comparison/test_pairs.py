@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages.comparison import as_json, as_markdown, as_text, compare
+from ketune.comparison import as_json, as_markdown, as_text, compare
 
 
 def row(task_id: str, outcome: str | None = "passed", **other: Any) -> dict[str, Any]:

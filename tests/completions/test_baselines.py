@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from stages.completions.baselines import applicable, import_completions
-from stages.completions.tasks import Task
-from stages.params import Baseline
-from stages.runtime import StageError
+from ketune.completions.imported import applicable, import_completions
+from ketune.params import Baseline
+from ketune.runtime import StageError
+from ketune.tasks.benchmarks import Task
 
 
 def task(benchmark: str, number: int, source_id: str, images: tuple[str, ...] = ()) -> Task:

@@ -5,8 +5,8 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.completions.extract import extract_code, strip_reasoning
-from stages.completions.indentation import aligned, dedent, indent
+from ketune.completions.extract import extract_code, strip_reasoning
+from ketune.completions.indentation import aligned, dedent, indent
 
 FUNCTION = "def f(x):\n    return x + 1"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.completions.extract import extract_code
-from stages.completions.stitch import stitch
-from stages.judge import Program, judge
+from ketune.completions.extract import extract_code
+from ketune.completions.stitch import stitch
+from ketune.judge import Program, judge
 
 from .forms import forms
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.completions.records import Completion, read_completions, write_completions
-from stages.runtime import StageError
+from ketune.runtime import StageError
+from ketune.tasks.completions import Completion, read_completions, write_completions
 
 ROW: dict[str, Any] = {
     "task_id": "dataset/test-000017",

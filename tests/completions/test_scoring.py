@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from stages.completions.calibration import Calibration
-from stages.completions.records import Completion
-from stages.completions.scoring import Outcome, scored
-from stages.completions.tasks import Task
-from stages.judge import JudgeUnavailable, Verdict
-from stages.params.schema import EvaluationParams
-from stages.runtime import StageError
+from ketune.judge import JudgeUnavailable, Verdict
+from ketune.params.schema import EvaluationParams
+from ketune.runtime import StageError
+from ketune.tasks.benchmarks import Task
+from ketune.tasks.completions import Completion
+from ketune.verdicts.calibration import Calibration
+from ketune.verdicts.outcomes import Outcome, scored
 
 PARAMS = EvaluationParams(
     timeout=20.0,
@@ -131,6 +131,6 @@ def test_a_judge_that_cannot_isolate_is_one_line(monkeypatch: pytest.MonkeyPatch
         raise JudgeUnavailable("the judge needs user namespaces: sysctl ...")
         yield
 
-    monkeypatch.setattr("stages.completions.verdicts.judge", unavailable)
+    monkeypatch.setattr("ketune.verdicts.judging.judge", unavailable)
     with pytest.raises(StageError, match="needs user namespaces"):
         score([CODE], [completion(CODE, "    return 2 * x")])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.completions.stitch import stitch
+from ketune.completions.stitch import stitch
 
 STUB = 'from math import floor\n\ndef f(x):\n    """Round down."""\n    pass\n'
 FUNCTION = "def f(x):\n    return floor(x)\n"

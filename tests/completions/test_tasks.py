@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stages.completions.tasks import load_tasks
-from stages.params import Benchmark
-from stages.runtime import StageError
+from ketune.params import Benchmark
+from ketune.runtime import StageError
+from ketune.tasks.benchmarks import load_tasks
 
 HUMAN_EVAL: list[dict[str, Any]] = [
     {

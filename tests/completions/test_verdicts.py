@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages.completions import verdicts
-from stages.completions.verdicts import judged
-from stages.judge import Outcome, Program, Verdict
-from stages.runtime import StageError
+from ketune.judge import Outcome, Program, Verdict
+from ketune.runtime import StageError
+from ketune.verdicts import judging as verdicts
+from ketune.verdicts.judging import judged
 from tests.completions.test_scoring import PARAMS
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.swift.checkpoints import SEAL, defect, last_checkpoint, saved_step, seal
+from ketune.swift.checkpoints import SEAL, defect, last_checkpoint, saved_step, seal
 
 FILES = ("adapter_model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt")
 

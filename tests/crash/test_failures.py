@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.swift.checkpoints import seal
-from stages.swift.failures import explain_failure, explain_stop
+from ketune.swift.checkpoints import seal
+from ketune.swift.failures import explain_failure, explain_stop
 from tests.crash.conftest import Zygote, results
 from tests.swift.workspace import TINY, Workspace
 
@@ -32,7 +32,7 @@ LOGS = {
     "FloatingPointError: eval_loss is nan at step 40": "training diverged: eval_loss is nan at "
     "step 40; lower learning_rate or raise warmup_steps",
     # Of our own plugins.
-    "stages.runtime.StageError: model_type: 'x' is for Y": "swift sft failed: model_type: 'x' is",
+    "ketune.runtime.StageError: model_type: 'x' is for Y": "swift sft failed: model_type: 'x' is",
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift.lease import leased_devices, visible_devices
+from ketune.devices.lease import leased_devices, visible_devices
+from ketune.params import Params
+from ketune.runtime import StageError
 from tests.swift.conftest import ROOT, changed, full
 
 __all__ = ["full"]
@@ -18,8 +18,8 @@ __all__ = ["full"]
 HOLD = """
     import os, sys
     from pathlib import Path
-    from stages.params import load_params
-    from stages.swift.lease import leased_devices
+    from ketune.params import load_params
+    from ketune.devices.lease import leased_devices
     with leased_devices(load_params(Path(sys.argv[1])), int(sys.argv[2])):
         assert "torch" not in sys.modules
         print("has", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages.runtime import file_sha256
-from stages.swift.checkpoints import SEAL
+from ketune.runtime import file_sha256
+from ketune.swift.checkpoints import SEAL
 from tests.projects import own_environment, run_in
 from tests.swift.conftest import ROOT
 from tests.swift.workspace import TINY, Workspace

@@ -23,9 +23,10 @@ import torch
 import transformers
 from swift.pipelines import sft_main
 
-from stages import runtime, train
-from stages.runtime import stage_main
-from stages.swift import checkpoints
+from ketune import runtime
+from ketune.runtime import stage_main
+from ketune.swift import checkpoints
+from stages import train
 
 
 def main() -> None:

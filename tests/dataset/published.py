@@ -15,10 +15,10 @@ from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
 from ruamel.yaml import YAML
 
-from stages.dataset.preparation import prepare_rows
-from stages.dataset.sources import locate_directory, write_raw
-from stages.dataset.statistics import summarise
-from stages.params import Benchmark, load_params
+from ketune.dataset.preparation import prepare_rows
+from ketune.dataset.sources import locate_directory, write_raw
+from ketune.dataset.statistics import summarise
+from ketune.params import Benchmark, load_params
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dataset.contract import MAX_CHARACTERS, Row, Violation, check_row
+from ketune.dataset.contract import MAX_CHARACTERS, Row, Violation, check_row
 from tests.dataset.published import TEXT, completion_row, generation_row, qa_row
 
 BAD_ROWS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.decontamination import measure, precision, renamed
-from stages.completions.tasks import load_tasks
-from stages.dataset.fingerprints import code_keys, gram_keys
-from stages.dataset.overlap import (
+from ketune.dataset.fingerprints import code_keys, gram_keys
+from ketune.dataset.overlap import (
     KINDRED,
     RULES,
     Content,
@@ -24,10 +23,11 @@ from stages.dataset.overlap import (
     overlaps,
     task_print,
 )
-from stages.dataset.prepared import contaminated_tasks, read_prepared
-from stages.params import Benchmark, load_params
-from stages.runtime import StageError
-from stages.synthetic.stream import samples
+from ketune.params import Benchmark, load_params
+from ketune.runtime import StageError
+from ketune.synthetic.stream import samples
+from ketune.tasks.benchmarks import load_tasks
+from ketune.tasks.prepared import contaminated_tasks, read_prepared
 from tests.dataset.published import (
     REPOSITORY,
     Row,

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from stages.dataset.splits import SPLITS
+from ketune.tasks.splits import SPLITS
 from tests.dataset.published import (
     good_splits,
     run_stage,

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from stages.dataset.contract import Violation
-from stages.dataset.images import (
+from ketune.dataset.contract import Violation
+from ketune.dataset.images import (
     CanonicalImage,
     canonical_image,
     encode_png,

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.dataset.contract import Row, Violation, check_row
-from stages.dataset.prepared import read_prepared
-from stages.params import load_params
+from ketune.dataset.contract import Row, Violation, check_row
+from ketune.params import load_params
+from ketune.tasks.prepared import read_prepared
 from tests.dataset.published import (
     REPOSITORY,
     TEXT,
@@ -53,7 +53,7 @@ def template() -> Any:
     from swift.model import get_processor  # noqa: PLC0415 - seconds to import
     from swift.template import get_template  # noqa: PLC0415
 
-    import stages.tiny.template  # noqa: F401, PLC0415 - registers the template
+    import ketune.models.plugins.tiny_qwen3_vl  # noqa: F401, PLC0415 - registers the template
 
     model = str(REPOSITORY / "tests" / "assets" / "tiny-qwen3-vl")
     processor = get_processor(model, model_type="qwen3_vl", use_hf=True)

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.dataset.contract import MAX_CHARACTERS
-from stages.dataset.prepared import PreparedSample, answer, question, read_prepared
-from stages.dataset.raw import raw_file
+from ketune.dataset.contract import MAX_CHARACTERS
+from ketune.dataset.raw import raw_file
+from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
 from tests.dataset.published import (
     Row,
     completion_row,

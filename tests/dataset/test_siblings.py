@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.decontamination import renamed
-from stages.dataset.prepared import read_prepared
-from stages.dataset.siblings import (
+from ketune.dataset.siblings import (
     RELATIONS,
     Group,
     SiblingKeys,
@@ -20,7 +19,8 @@ from stages.dataset.siblings import (
     first_splits,
     groups_across,
 )
-from stages.dataset.splits import SPLITS
+from ketune.tasks.prepared import read_prepared
+from ketune.tasks.splits import SPLITS
 from tests.dataset.published import (
     Row,
     Splits,

@@ -13,12 +13,12 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, Image, Value, load_dataset
 from PIL import Image as Pillow
 
-from stages.dataset.prepared import answer, question, read_prepared
-from stages.dataset.raw import raw_file, raw_rows
-from stages.dataset.sources import is_local, locate_directory, select_files, write_raw
-from stages.dataset.splits import SPLITS
+from ketune.dataset.raw import raw_file, raw_rows
+from ketune.dataset.sources import is_local, locate_directory, select_files, write_raw
+from ketune.runtime import StageError
+from ketune.tasks.prepared import answer, question, read_prepared
+from ketune.tasks.splits import SPLITS
 from stages.ingest import main as ingest_main
-from stages.runtime import StageError
 from tests.dataset.published import (
     Row,
     dataset,
@@ -324,7 +324,7 @@ def test_synthetic_rows_are_generated_at_the_sizes_asked_for(
             write_table(directory / f"{split}-00000-of-00001.parquet", good_rows(count))
 
     # The generator itself has its own tests; here its rows only have to arrive.
-    module = types.ModuleType("stages.synthetic.generate")
+    module = types.ModuleType("ketune.synthetic.generate")
     monkeypatch.setattr(module, "generate", generate, raising=False)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     sizes = {"synthetic_train": 5, "synthetic_validation": 3, "synthetic_test": 4}

@@ -6,8 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dataset.splits import Split
-from stages.dataset.statistics import (
+from ketune.dataset.statistics import (
     DataCounts,
     RowFacts,
     count_refused,
@@ -15,6 +14,7 @@ from stages.dataset.statistics import (
     distribution,
     summarise,
 )
+from ketune.tasks.splits import Split
 
 
 def facts(prompt: str, image: str | None = None) -> RowFacts:

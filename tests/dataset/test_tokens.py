@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from stages.dataset.tokens import count_tokens
-from stages.tiny.tokenizer import restricted_tokenizer
+from ketune.dataset.tokens import count_tokens
+from tools.tiny.tokenizer import restricted_tokenizer
 
 TEXTS = [
     "from qiskit import QuantumCircuit\n\n\ndef bell():\n    qc = QuantumCircuit(2)\n",

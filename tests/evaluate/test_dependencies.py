@@ -10,8 +10,8 @@ from tests.evaluate.project import REPOSITORY
 
 # What every stage shares, and what DVC watches as parameters.
 PLUMBING = (
-    *("stages/__init__.py", "stages/runtime.py", "stages/scratch.py", "stages/params/"),
-    *("stages/completions/__init__.py", "stages/dataset/__init__.py", "stages/dataset/splits.py"),
+    *("stages/__init__.py", "ketune/runtime.py", "ketune/scratch.py", "ketune/params/"),
+    *("ketune/completions/__init__.py", "ketune/dataset/__init__.py", "ketune/tasks/splits.py"),
 )
 LOADED = """
 import importlib, sys

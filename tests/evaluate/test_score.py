@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from stages import calibrate, score
-from stages.runtime import StageError
+from ketune.runtime import StageError
+from ketune.scoring import command as score
+from stages import calibrate
 from tests.evaluate.project import REPOSITORY, make_project, task
 
 FILE = Path("elsewhere/model-x.jsonl")
@@ -26,7 +27,7 @@ class Absent(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
-from stages.score import main
+from ketune.scoring.command import main
 main()
 """
 

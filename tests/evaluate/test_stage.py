@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ketune.runtime import StageError
 from stages import calibrate, evaluate
-from stages.runtime import StageError
 from tests.evaluate.project import (
     REPOSITORY,
     kill_while_judging,
@@ -98,7 +98,7 @@ def test_neither_evaluate_nor_score_nor_calibrate_needs_what_a_gpu_machine_has()
     heavy = ("torch", "swift", "transformers", "peft", "vllm", "datasets", "pyarrow", "dvc")
     code = (
         "import sys\n"
-        "import stages.calibrate, stages.evaluate, stages.score\n"
+        "import stages.calibrate, stages.evaluate, ketune.scoring.command\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     found = subprocess.run(

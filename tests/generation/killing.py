@@ -15,11 +15,11 @@ from pathlib import Path
 
 import torch
 
+from ketune.generation import Prompt, seed_of
+from ketune.generation import swift_engines as engine
+from ketune.models.load import load_plugins
+from ketune.params import load_params
 from stages import generate
-from stages.generation import Prompt, seed_of
-from stages.params import load_params
-from stages.swift import engine
-from stages.swift.inference import load_plugins
 from tests.generation.workspace import finished
 
 STARTED = Path("started.txt")

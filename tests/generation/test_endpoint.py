@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stages.generation import Answer, Prompt, seed_of
-from stages.generation import endpoint as module
-from stages.generation.endpoint import load_endpoint
-from stages.params import Params
-from stages.runtime import StageError
+from ketune.generation import Answer, Prompt, seed_of
+from ketune.generation import endpoint as module
+from ketune.generation.endpoint import load_endpoint
+from ketune.params import Params
+from ketune.runtime import StageError
 from tests.generation.server import Reply, Request, answer, serving
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import changed

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.completions.tasks import Task
-from stages.generation import Prompt, batches, seed_of
-from stages.params import Params
+from ketune.generation import Prompt, batches, seed_of
+from ketune.params import Params
+from ketune.tasks.benchmarks import Task
 from tests.swift.conftest import changed
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.completions.records import read_completions
-from stages.completions.tasks import load_tasks
-from stages.generation import batches, prompts_of
-from stages.params import load_params
+from ketune.generation import batches, prompts_of
+from ketune.params import load_params
+from ketune.tasks.benchmarks import load_tasks
+from ketune.tasks.completions import read_completions
 from tests.generation.server import Reply, Request, serving
 from tests.generation.workspace import finished as finished_tasks
 from tests.generation.workspace import sampling_workspace

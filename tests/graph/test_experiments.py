@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.dataset.splits import SPLITS
-from stages.runtime import read_jsonl
+from ketune.runtime import read_jsonl
+from ketune.tasks.splits import SPLITS
 from tests.graph.conftest import Clone
 from tests.tracking.secrets import TOKENS, assert_no_secret
 

@@ -3,7 +3,7 @@
 Each defines f, which ought to return its argument plus one, and a Bell circuit for 2.
 """
 
-from stages.judge import Outcome
+from ketune.judge import Outcome
 
 TRIVIAL = """
 # known to the test alone
@@ -199,7 +199,7 @@ FORGERIES: dict[str, tuple[str, tuple[Outcome, ...]]] = {
     ),
     "exception_named_as_the_judges": (
         "class Ended(Exception):\n    outcome, detail = 'passed', ''\n"
-        "    judged = ('passed', '')\nEnded.__module__ = 'stages.judge.inside.failures'\n"
+        "    judged = ('passed', '')\nEnded.__module__ = 'ketune.judge.inside.failures'\n"
         "def f(x):\n    raise Ended\n",
         END,
     ),

@@ -21,7 +21,7 @@ def escapes(home: list[str], repository: str, file: str, port: int) -> dict[str,
         "sees_other_processes": "import os; os.kill(os.getppid() or 10**9, 0); os.stat('/proc/2')",
         "reads_kernel_log": "import ctypes; assert ctypes.CDLL(None).klogctl(10, None, 0) >= 0",
         "reads_disks": "import glob; open(glob.glob('/dev/[sv]d*')[0], 'rb').read(1)",
-        "loads_module_of_the_judge": "import stages.judge.inside.check",
+        "loads_module_of_the_judge": "import ketune.judge.inside.check",
         "reads_another_memory": (
             "import os, ctypes; assert ctypes.CDLL(None).process_vm_readv("
             "os.getppid(), None, 0, None, 0, 0) == 0"
@@ -29,7 +29,7 @@ def escapes(home: list[str], repository: str, file: str, port: int) -> dict[str,
         "signals_its_group": (
             "import os; before = os.getsid(0); assert before == 0; os.killpg(os.getppgid(), 0)"
         ),
-        "reads_judge_source": "open('/judge/stages/judge/inside/check.py').read()",
+        "reads_judge_source": "open('/judge/ketune/judge/inside/check.py').read()",
         "reads_password_file": "open('/etc/passwd').read()",
         "writes_outside": "open('/usr/escaped', 'w').write('x')",
         "writes_root": "open('/escaped', 'w').write('x')",

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.judge import Program, judge
-from stages.judge.inside.decode import Decoder, unpack
-from stages.judge.inside.trusted import Refused
+from ketune.judge import Program, judge
+from ketune.judge.inside.decode import Decoder, unpack
+from ketune.judge.inside.trusted import Refused
 
 
 @given(st.binary(max_size=60))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.judge import Outcome, Program, Verdict, judge
+from ketune.judge import Outcome, Program, Verdict, judge
 
 from .hostile import FORGERIES, HONEST, TESTS, WRONG
 from .hostile_escapes import DAEMON, escapes

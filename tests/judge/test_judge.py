@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from stages.judge import JudgeUnavailable, Program, Verdict, isolation, judge, pool
+from ketune.judge import JudgeUnavailable, Program, Verdict, isolation, judge, pool
 
 CHECK = "def check(candidate):\n    assert candidate(1) == 2, 'not the successor'\n"
 RIGHT, WRONG = "def f(x):\n    return x + 1\n", "def f(x):\n    return x\n"

@@ -47,8 +47,8 @@ from qiskit.transpiler import CouplingMap, InstructionProperties, Layout, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from stages.judge.inside.decode import Decoder, pack, unpack
-from stages.judge.inside.encode import Encoder
+from ketune.judge.inside.decode import Decoder, pack, unpack
+from ketune.judge.inside.encode import Encoder
 
 
 def cross(value: Any) -> Any:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from stages.params import Baseline, load_baseline, load_params
-from stages.runtime import StageError
+from ketune.params import Baseline, load_baseline, load_params
+from ketune.runtime import StageError
 
 REPOSITORY = Path(__file__).parents[2]
 MD5 = "0123456789abcdef0123456789abcdef"

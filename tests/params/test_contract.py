@@ -9,9 +9,9 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages.params import Params, flatten, load_params
-from stages.swift.arguments import OWN_KEYS
-from stages.swift.model import directory_sha256
+from ketune.models.locate import directory_sha256
+from ketune.params import Params, flatten, load_params
+from ketune.training.arguments import OWN_KEYS
 
 REPOSITORY = Path(__file__).parents[2]
 SECTIONS = {"data", "generation", "evaluation"}

@@ -8,8 +8,8 @@ from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.params import load_params
-from stages.runtime import StageError
+from ketune.params import load_params
+from ketune.runtime import StageError
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.swift.logs import EVAL_CURVE, TRAIN_CURVE, write_curve
+from ketune.training.logs import EVAL_CURVE, TRAIN_CURVE, write_curve
 from tests.plots.test_templates import REPOSITORY, run
 from tests.swift.test_convergence import history, row
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stages.plots import write_slices
+from ketune.scoring.slices import write_slices
 from tests.statistics.test_summary import outcome
 
 

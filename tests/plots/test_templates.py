@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.plots import write_slices
+from ketune.scoring.slices import write_slices
 from tests.statistics.test_summary import outcome
 
 REPOSITORY = Path(__file__).parents[2]

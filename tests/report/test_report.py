@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from ketune.scoring.summary import summarise
 from stages.report import render
-from stages.statistics import summarise
 from tests.statistics.test_summary import outcome
 
 PUBLISHED = YAML(typ="safe", pure=True).load(Path(__file__).parents[2] / "published.yaml")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from stages.params import Params, load_params
-from stages.swift.arguments import training_arguments
-from stages.swift.launch import keep_global_batch
-from stages.swift.model import locate_model
+from ketune.models.locate import locate_model
+from ketune.params import Params, load_params
+from ketune.swift.launch import keep_global_batch
+from ketune.training.arguments import training_arguments
 from tests.swift.workspace import Workspace
 
 PLUGINS = Path(__file__).parent / "plugins"

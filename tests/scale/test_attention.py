@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift import device
-from stages.swift.device import require_device, usable_attention, with_usable_attention
+from ketune.devices import device
+from ketune.devices.device import require_device, usable_attention, with_usable_attention
+from ketune.params import Params
+from ketune.runtime import StageError
 from tests.swift.conftest import changed, full
 
 __all__ = ["full"]

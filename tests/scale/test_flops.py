@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.architecture import QWEN3_VL_8B
-from stages.swift.counts import Work
-from stages.swift.flops import (
+from ketune.training.counts import Work
+from ketune.training.flops import (
     Architecture,
     Training,
     adapter_parameters,

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import train
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift import launch
-from stages.swift.arguments import training_arguments
-from stages.swift.launch import (
+from ketune.models.locate import Model
+from ketune.params import Params
+from ketune.runtime import StageError
+from ketune.swift import launch
+from ketune.swift.launch import (
     check_scale,
     global_batch,
     keep_global_batch,
@@ -20,7 +19,8 @@ from stages.swift.launch import (
     node_rank,
     root_cause,
 )
-from stages.swift.model import Model
+from ketune.training.arguments import training_arguments
+from stages import train
 from tests.swift.conftest import changed, full
 from tests.swift.test_arguments import pairs
 
@@ -38,7 +38,7 @@ def test_several_processes_are_started_by_torch_on_a_free_port(full: Params) -> 
     line = launcher(changed(full, nproc_per_node=4))
     assert line[:4] == ["-m", "torch.distributed.run", "--nproc_per_node", "4"]
     assert "--standalone" in line
-    assert line[-1].endswith("stages/swift/worker.py")
+    assert line[-1].endswith("ketune/swift/worker.py")
     sharded = changed(full, deepspeed="zero2_offload")
     assert launcher(sharded)[:4] == ["-m", "torch.distributed.run", "--nproc_per_node", "1"]
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from benchmarks.architecture import QWEN3_VL_8B
-from stages.params import Params
-from stages.swift.counts import Counts, Work, read_counts, work_file
-from stages.swift.ledger import ledger
-from stages.swift.logs import History, Observed
-from stages.swift.peak import measured_peak
+from ketune.params import Params
+from ketune.training.counts import Counts, Work, read_counts, work_file
+from ketune.training.ledger import ledger
+from ketune.training.logs import History, Observed
+from ketune.training.peak import measured_peak
 from tests.swift.conftest import changed, full
 
 __all__ = ["full"]

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.architecture import QWEN3_VL_8B
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift.schedule import Schedule, plan_evaluations, training_steps, with_schedule
+from ketune.params import Params
+from ketune.runtime import StageError
+from ketune.training.schedule import Schedule, plan_evaluations, training_steps, with_schedule
 from tests.swift.conftest import changed, full
 
 __all__ = ["full"]

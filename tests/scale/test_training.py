@@ -16,9 +16,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stages.swift.checkpoints import SEAL
-from stages.swift.counts import read_counts
-from stages.swift.flops import Training, count_passes, read_architecture
+from ketune.swift.checkpoints import SEAL
+from ketune.training.counts import read_counts
+from ketune.training.flops import Training, count_passes, read_architecture
 from tests.scale.conftest import PLUGINS, Variants, prepare
 from tests.swift.workspace import TINY, Workspace
 
@@ -87,7 +87,7 @@ def _assert_gone(workspace: Workspace) -> None:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     workspace = prepare(tmp_path_factory.mktemp("pair") / "w")
-    plugins = ["stages/tiny/template.py", str(PLUGINS / "hold.py")]
+    plugins = ["ketune/models/plugins/tiny_qwen3_vl.py", str(PLUGINS / "hold.py")]
     workspace.set("profiles/smoke.yaml", nproc_per_node=2, external_plugins=plugins)
     (workspace.root / "hold").touch()
     process = _held(workspace)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 
-from stages.statistics import bootstrap_mean, pass_at_k, wilson
+from ketune.statistics import bootstrap_mean, pass_at_k, wilson
 
 
 @pytest.mark.parametrize(

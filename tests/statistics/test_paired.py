@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from stages.statistics import (
+from ketune.statistics import (
     bootstrap_mean,
     detectable_mean,
     detectable_proportion,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stages.statistics import bootstrap_mean, summarise, wilson
+from ketune.scoring.summary import summarise
+from ketune.statistics import bootstrap_mean, wilson
 
 
 def outcome(number: int, result: str | None, **changes: Any) -> dict[str, Any]:

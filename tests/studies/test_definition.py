@@ -8,10 +8,10 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages.params import load_params
-from stages.runtime import StageError
-from stages.studies.definition import experiment_name, load_experiments, load_study, run_params
-from stages.studies.running import overrides, run_study
+from ketune.params import load_params
+from ketune.runtime import StageError
+from ketune.studies.definition import experiment_name, load_experiments, load_study, run_params
+from ketune.studies.running import overrides, run_study
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = load_experiments(ROOT)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime import StageError
-from stages.studies.experiments import find
-from stages.studies.running import run_study
-from stages.studies.table import as_json, as_markdown, as_text, tabulate
+from ketune.runtime import StageError
+from ketune.studies.experiments import find
+from ketune.studies.running import run_study
+from ketune.studies.table import as_json, as_markdown, as_text, tabulate
 
 ROOT = Path(__file__).parents[2]
 STAGES = """

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from stages.params import Params, load_params
+from ketune.params import Params, load_params
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stages.studies.definition import Run
+from ketune.studies.definition import Run
 from tests.swift.conftest import ROOT
 from tests.swift.workspace import Workspace
 

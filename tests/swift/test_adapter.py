@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stages.params import Params
-from stages.swift.adapter import effective_scaling, publish_adapter
-from stages.swift.model import Model
+from ketune.adapters.publish import effective_scaling, publish_adapter
+from ketune.models.locate import Model
+from ketune.params import Params
 
 PREFIX = "base_model.model.model."
 MODEL = Model("models/local", None, "digest")

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 from transformers import HfArgumentParser
 
-from stages.params import Params
-from stages.swift.arguments import GUARD, OBSERVER, OWN_KEYS, export_arguments, training_arguments
-from stages.swift.model import Model
+from ketune.models.locate import Model
+from ketune.params import Params
+from ketune.training.arguments import (
+    GUARD,
+    OBSERVER,
+    OWN_KEYS,
+    export_arguments,
+    training_arguments,
+)
 from tests.swift.conftest import changed
 
 HUB = Model("Qwen/Qwen3-VL-8B-Instruct", "c0ffee", "c0ffee")

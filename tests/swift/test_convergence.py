@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stages.swift.convergence import convergence
-from stages.swift.logs import History, Observed
+from ketune.training.convergence import convergence
+from ketune.training.logs import History, Observed
 
 
 def history(best_step: int, rows: list[dict[str, float]], epochs: float = 2.0) -> History:

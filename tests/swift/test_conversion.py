@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.runtime import StageError
-from stages.swift.adapter import effective_scaling
-from stages.swift.conversion import initial_adapter, keep_initial, to_plain_lora
+from ketune.adapters.conversion import initial_adapter, keep_initial, to_plain_lora
+from ketune.adapters.publish import effective_scaling
+from ketune.runtime import StageError
 
 A, B, MAGNITUDE = ("layer.lora_A.weight", "layer.lora_B.weight", "layer.lora_magnitude_vector")
 

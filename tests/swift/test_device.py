@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift.device import require_backend, require_device
+from ketune.devices.device import require_backend, require_device
+from ketune.params import Params
+from ketune.runtime import StageError
 from tests.swift.conftest import ROOT, changed
 
 
@@ -61,7 +61,7 @@ def test_the_cpu_profile_needs_no_gpu_and_gets_one_thread(
 def test_a_missing_backend_is_named_with_its_alternative(
     full: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.swift.device.find_spec", lambda _: None)
+    monkeypatch.setattr("ketune.devices.device.find_spec", lambda _: None)
     with pytest.raises(StageError, match=r"generation\.backend=transformers"):
         require_backend(full)
     generation = full.generation.model_dump() | {"backend": "transformers"}

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from stages.generation import Answer, Prompt, batches, seed_of
-from stages.generation.endpoint import data_url
-from stages.params import Params, load_params
-from stages.runtime import StageError
-from stages.swift.engine import load_engine
-from stages.swift.inference import build_template, load_plugins
-from stages.swift.model import locate_model
+from ketune.generation import Answer, Prompt, batches, seed_of
+from ketune.generation.endpoint import data_url
+from ketune.generation.swift_engines import load_engine
+from ketune.models.load import build_template, load_plugins
+from ketune.models.locate import locate_model
+from ketune.params import Params, load_params
+from ketune.runtime import StageError
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ketune.generation import Answer, Prompt, Record, batches
+from ketune.models.locate import Model
+from ketune.params import Params
+from ketune.tasks.completions import read_completions
 from stages import generate
-from stages.completions.records import read_completions
-from stages.generation import Answer, Prompt, Record, batches
-from stages.params import Params
-from stages.swift.model import Model
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 

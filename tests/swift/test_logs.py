@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.runtime import StageError
-from stages.swift.logs import (
+from ketune.runtime import StageError
+from ketune.training.logs import (
     EVAL_CURVE,
     TRAIN_CURVE,
     History,

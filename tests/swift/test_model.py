@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime import StageError
-from stages.swift.model import directory_sha256, locate_model
+from ketune.models.locate import directory_sha256, locate_model
+from ketune.runtime import StageError
 
 
 def test_a_directory_is_found_and_its_digest_follows_its_content(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import math
 import pytest
 import torch
 
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift.probes import Response
-from stages.swift.proof import Observation, Proof, Tolerance, check, compare, tolerance_of
+from ketune.merging.probes import Response
+from ketune.merging.proof import Observation, Proof, Tolerance, check, compare, tolerance_of
+from ketune.params import Params
+from ketune.runtime import StageError
 from tests.swift.conftest import changed
 
 GOOD = Proof("q_proj", 1.0001, 16, 640, 2e-6, 1.0, 0.61230001, 0.6123)

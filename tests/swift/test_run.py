@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.runtime import StageError
-from stages.swift import run
-from stages.swift.run import run_swift
+from ketune.runtime import StageError
+from ketune.swift import run
+from ketune.swift.run import run_swift
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,7 +137,7 @@ def test_a_killed_stage_takes_swift_with_it(tmp_path: Path) -> None:
             "import os\n"
             "from importlib.machinery import ModuleSpec\n"
             "from pathlib import Path\n"
-            "from stages.swift import run\n"
+            "from ketune.swift import run\n"
             f"spec = ModuleSpec('s', None, origin={str(tmp_path / 'sft.py')!r})\n"
             "run.find_spec = lambda _: spec\n"
             f"lock = os.open({str(tmp_path / 'lock')!r}, os.O_RDWR | os.O_CREAT)\n"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.completions.records import read_completions
-from stages.params import load_params
-from stages.runtime import StageError, file_sha256
-from stages.swift.model import Model
+from ketune.models.locate import Model
+from ketune.params import load_params
+from ketune.runtime import StageError, file_sha256
+from ketune.tasks.completions import read_completions
 from tests.swift.workspace import EVERY, TINY, Workspace
 
 pytestmark = [

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from ketune.models.locate import Model
+from ketune.params import Params
+from ketune.runtime import StageError
 from stages import train
-from stages.params import Params
-from stages.runtime import StageError
-from stages.swift.model import Model
 from tests.swift.conftest import changed
 
 MODEL = Model("models/local", None, "digest")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from stages.params import Params, load_params
-from stages.studies.definition import Run, load_experiments
-from stages.swift.adapter import effective_scaling
-from stages.swift.arguments import export_arguments
-from stages.swift.conversion import CHANGES_BASE
+from ketune.adapters.conversion import CHANGES_BASE
+from ketune.adapters.publish import effective_scaling
+from ketune.params import Params, load_params
+from ketune.studies.definition import Run, load_experiments
+from ketune.training.arguments import export_arguments
 from tests.swift.conftest import ROOT
 from tests.swift.forks import MERGE, TRAIN, Forks, apply, copy_workspace, small_workspace
 from tests.swift.workspace import TINY, Workspace
@@ -270,7 +270,7 @@ def _merge_another_adapter(change: Any, match: str) -> None:
 
 
 def _expect_failure(match: str) -> None:
-    from stages.runtime import StageError  # noqa: PLC0415
+    from ketune.runtime import StageError  # noqa: PLC0415
     from tests.swift import forks  # noqa: PLC0415
 
     with pytest.raises(StageError, match=f"not its base with the adapter.*{match}"):

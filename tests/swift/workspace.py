@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.runtime import file_sha256
+from ketune.runtime import file_sha256
 from tests.swift.conftest import ROOT
 
 TINY = ROOT / "tests" / "assets" / "tiny-qwen3-vl"

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stages.dataset.raw import RAW_SCHEMA
-from stages.judge import Program, Verdict
-from stages.runtime import StageError
-from stages.synthetic import generate as generating
-from stages.synthetic.families import CORE
-from stages.synthetic.generate import generate
-from stages.synthetic.sample import Family, Task, Tier
-from stages.synthetic.stream import Split
+from ketune.dataset.raw import RAW_SCHEMA
+from ketune.judge import Program, Verdict
+from ketune.runtime import StageError
+from ketune.synthetic import generate as generating
+from ketune.synthetic.families import CORE
+from ketune.synthetic.generate import generate
+from ketune.synthetic.sample import Family, Task, Tier
+from ketune.synthetic.stream import Split
 
 REPOSITORY = Path(__file__).parents[2]
 COUNTS: dict[Split, int] = {"train": 24, "test": 12}
@@ -70,7 +70,7 @@ def test_a_reference_that_fails_is_replaced_and_counted(
 
     broken = Family("wrong", "circuits_and_gates", 30.0, 0.0, wrong)
     tier = Tier([broken, *CORE.code], CORE.questions)
-    monkeypatch.setattr("stages.synthetic.stream.CORE", tier)
+    monkeypatch.setattr("ketune.synthetic.stream.CORE", tier)
     # "return 2" has one fingerprint, so one split alone can hold it, once.
     counts: dict[Split, int] = {"train": 20, "validation": 20, "test": 20}
     splits = generate(counts, 5, 2, tmp_path)["splits"]
@@ -95,8 +95,8 @@ def test_a_machine_too_slow_for_a_reference_is_an_error_not_another_row(
 RUN = """
 import sys
 from pathlib import Path
-from stages.judge import Verdict
-from stages.synthetic import generate as generating
+from ketune.judge import Verdict
+from ketune.synthetic import generate as generating
 if __name__ == "__main__":
     generating._CHUNK = 16
     generating.judge = lambda programs, **_: (Verdict(p.task_id, "passed", "", 0) for p in programs)

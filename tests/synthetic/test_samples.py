@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stages.completions.stitch import stitch
-from stages.synthetic import Sample, samples
-from stages.synthetic.families import CORE, FAMILIES, WIDE
-from stages.synthetic.sample import CATEGORIES, Graph, Picture, Plot
-from stages.synthetic.stream import SPLIT_BUCKETS, Split, with_image
+from ketune.completions.stitch import stitch
+from ketune.synthetic import Sample, samples
+from ketune.synthetic.families import CORE, FAMILIES, WIDE
+from ketune.synthetic.sample import CATEGORIES, Graph, Picture, Plot
+from ketune.synthetic.stream import SPLIT_BUCKETS, Split, with_image
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = sorted({family.name for tier in (CORE, WIDE) for family in tier.code})
@@ -117,7 +117,7 @@ def test_split_buckets_share_nothing() -> None:
 
 def digest(seed: int) -> str:
     program = (
-        "import hashlib; from itertools import islice; from stages.synthetic import samples; "
+        "import hashlib; from itertools import islice; from ketune.synthetic import samples; "
         f"rows = list(islice(samples('test', {seed}), 25)); "
         "print(hashlib.sha256(repr(rows).encode()).hexdigest())"
     )

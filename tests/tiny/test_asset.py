@@ -64,7 +64,7 @@ def test_template_expands_an_image_to_its_tokens(asset: str) -> None:
     pytest.importorskip("qwen_vl_utils")
     from swift import get_processor, get_template  # noqa: PLC0415
 
-    import stages.tiny.template  # noqa: F401, PLC0415
+    import ketune.models.plugins.tiny_qwen3_vl  # noqa: F401, PLC0415
 
     processor = get_processor(asset, model_type="qwen3_vl", use_hf=True)
     template = get_template(processor, template_type="tiny_qwen3_vl", max_pixels=12288)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.synthetic import samples
-from stages.tiny.corpus import documents
-from stages.tiny.pretrain import Corpus, Recipe, rate_factor
+from ketune.synthetic import samples
+from tools.tiny.corpus import documents
+from tools.tiny.pretrain import Corpus, Recipe, rate_factor
 
 
 def test_chats_are_answered_in_openqasm_never_in_python() -> None:

@@ -5,8 +5,8 @@ import torch
 from torch.nn import functional as F
 from transformers import Qwen3VLForConditionalGeneration
 
-from stages.tiny.forward import GRID, IMAGE_TOKENS, PATCHES, make_loss
-from stages.tiny.pretrain import patches, rotary
+from tools.tiny.forward import GRID, IMAGE_TOKENS, PATCHES, make_loss
+from tools.tiny.pretrain import patches, rotary
 
 
 @pytest.fixture(scope="module")

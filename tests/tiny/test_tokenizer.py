@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.tiny.tokenizer import SPECIALS, SPLIT, qwen_ranks, restricted_tokenizer
+from tools.tiny.tokenizer import SPECIALS, SPLIT, qwen_ranks, restricted_tokenizer
 
 needs_ranks = pytest.mark.skipif(
     find_spec("dashscope") is None, reason="dashscope (dev extra) has Qwen's token ranks"

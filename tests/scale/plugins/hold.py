@@ -9,7 +9,7 @@ from typing import Any
 
 from transformers import Trainer
 
-from stages.swift.checkpoints import STOP
+from ketune.swift.checkpoints import STOP
 
 _step = Trainer.training_step
 

@@ -1,0 +1,40 @@
+"""compare A B: two models on the same tasks, with a verdict that the sample can carry.
+
+ketune compare main rank-64                   # git revisions or experiments
+ketune compare HEAD:base HEAD:finetuned       # models of one revision
+ketune compare theirs.outcomes.jsonl workspace
+"""
+
+import argparse
+
+from ketune.comparison import as_json, as_markdown, as_text, compare
+from ketune.comparison.sources import changes, read_outcomes
+from ketune.runtime import StageError, stage_main
+
+
+def main() -> None:
+    """Print the comparison of b with a."""
+    parser = argparse.ArgumentParser(
+        prog="ketune compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    help_text = "a git revision or experiment, REVISION:MODEL, workspace, or an outcomes file"
+    parser.add_argument("a", help=help_text)
+    parser.add_argument("b", help=help_text)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="markdown, for a pull request")
+    form.add_argument("--json", action="store_true", help="everything, with all task ids")
+    arguments = parser.parse_args()
+    outcomes = [read_outcomes(name) for name in (arguments.a, arguments.b)]
+    try:
+        comparison = compare(*outcomes)
+    except ValueError as error:
+        raise StageError(f"{arguments.a} and {arguments.b}: {error}; compare like runs") from None
+    render = as_json if arguments.json else as_markdown if arguments.md else as_text
+    differ = changes(arguments.a, arguments.b)
+    print(render(comparison, arguments.a, arguments.b, differ), end="")
+
+
+if __name__ == "__main__":
+    stage_main(main)

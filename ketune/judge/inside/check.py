@@ -1,0 +1,166 @@
+"""The test's process: runs the test; the program is only there as values and as calls."""
+
+import ast
+import asyncio
+import builtins
+import json
+import os
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, NoReturn
+
+from ketune.judge.inside import trusted
+from ketune.judge.inside.failures import TEST, Ended, check_failure, one_line
+from ketune.judge.inside.peer import Closed, Peer
+
+_CONTEXT = "<context>"
+# What a program can say of itself before the test begins.
+_OWN_WORD = {"syntax_error", "runtime_error", "forbidden", "out_of_memory"}
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test compiled: its code, the functions to call with whether each takes the candidate, and
+    the names it uses without binding them."""
+
+    code: CodeType
+    calls: tuple[tuple[str, bool], ...]
+    free: tuple[str, ...]
+    seeds: bool
+
+
+def run(bundle: dict[str, str], channel: int, report: Callable[[bytes], object]) -> NoReturn:
+    """Run the test of `bundle` (test, context, entry_point) against the program at `channel`.
+
+    Reports [outcome, detail] as JSON, "ended" where the program's process went away. Never returns.
+    """
+    try:
+        try:
+            _check(bundle, channel)
+            verdict = ["passed", ""]
+        except Ended as end:
+            verdict = [end.outcome, one_line(end.detail)]
+        except Closed:
+            verdict = ["ended", ""]
+        except BaseException as error:  # outside the test's own code, as a message of any size is
+            verdict = list(check_failure(error))
+        report(json.dumps(verdict).encode())
+    finally:
+        os._exit(0)
+
+
+def _check(bundle: dict[str, str], channel: int) -> None:
+    try:
+        test = _compile(bundle["test"])
+        scope = _context(bundle["context"])
+    except (SyntaxError, ValueError) as error:
+        raise Ended("bad_test", f"the test does not compile: {error.args[0]}") from None
+    if not test.calls:
+        raise Ended("bad_test", "the test defines neither check(candidate) nor test_*")
+    entry_point = bundle["entry_point"]
+    peer = Peer(channel, strict=True, describe=check_failure)
+    peer.sends_random_state = test.seeds
+    names = _ready(peer, entry_point)
+    _lend(peer, scope, [name for name in test.free if name in names and name != entry_point])
+    candidate = None
+    if entry_point:
+        candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
+    scope |= {"__name__": "test", "__file__": TEST}
+    _guard(exec, test.code, scope)
+    for name, takes_candidate in test.calls:
+        result = _guard(scope[name], *([candidate] if takes_candidate else []))
+        if isinstance(result, types.CoroutineType):
+            _guard(asyncio.run, result)
+    if peer.closed:  # and the test took that for an exception like any other
+        raise Closed
+
+
+def _compile(source: str) -> Test:
+    """Functions to call are `check` and every `test_*`; `check` takes the candidate, a `test_*` by
+    a parameter so named. A test that itself ends in `check(...)`, as Qiskit HumanEval Hard's do, is
+    not run twice.
+    """
+    tree = ast.parse(source)
+    calls = {
+        node.name: node.name == "check" or "candidate" in {a.arg for a in node.args.args}
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.name == "check" or node.name.startswith("test_"))
+    }
+    tree.body = [node for node in tree.body if not _calls_check(node)]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    used = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
+    code = compile(tree, TEST, "exec", dont_inherit=True)
+    free = tuple(sorted(used - set(vars(builtins))))
+    return Test(code, tuple(calls.items()), free, "seed" in source or "set_state" in source)
+
+
+def _calls_check(node: ast.stmt) -> bool:
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="check"), args=[ast.Name()], keywords=[])):
+            return True
+    return False
+
+
+def _context(source: str) -> dict[str, Any]:
+    """Names of the trusted source. A statement that fails here is left out: a test that needs its
+    names fails then, and says which."""
+    scope: dict[str, Any] = {}
+    for node in ast.parse(source).body:
+        code = compile(ast.Module([node], []), _CONTEXT, "exec", dont_inherit=True)
+        try:
+            exec(code, scope)
+        except Exception:
+            continue
+    return scope
+
+
+def _ready(peer: Peer, entry_point: str) -> set[str]:
+    """Names that the program's module defines, once it has run."""
+    try:
+        kind, *content = peer.receive()
+    except trusted.Refused as error:
+        raise Ended("forbidden", f"the program wrote {error}") from None
+    if kind == "ended" and len(content) == 2 and str(content[0]) in _OWN_WORD:
+        raise Ended(str(content[0]), str(content[1]))
+    if kind != "ready" or len(content) != 1 or not isinstance(content[0], list):
+        raise Ended("forbidden", "the program wrote to the judge's channel")
+    names = {str(name) for name in content[0]}
+    if entry_point and entry_point not in names:
+        raise Ended("missing_entry_point", f"{entry_point} is not defined")
+    return names
+
+
+def _candidate(peer: Peer, entry_point: str) -> Any:
+    _, value, _ = peer.call(0, (entry_point,), {"borrowed": False})
+    if not callable(value):
+        raise Ended("missing_entry_point", f"{entry_point} is not a function")
+    return value
+
+
+def _lend(peer: Peer, scope: dict[str, Any], names: list[str]) -> None:
+    """Names that the test takes from the program's module, where the context has none."""
+    for name in names:
+        if name in scope:
+            continue
+        kind, value, qualname = _guard(peer.call, 0, (name,), {})
+        if kind != "library" and callable(value) and trusted.is_a_librarys(name):
+            raise Ended("forbidden", f"the program lends the test its own {name}")
+        try:
+            scope[name] = trusted.library(value, qualname, name) if kind == "library" else value
+        except trusted.Refused as error:
+            raise Ended("forbidden", f"the program lends the test {error}") from None
+
+
+def _guard(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `function`; turn whatever it raises, SystemExit included, into the outcome."""
+    try:
+        return function(*arguments)
+    except (Ended, Closed):
+        raise
+    except trusted.Refused as error:
+        raise Ended("forbidden", f"the program handed out {error}") from None
+    except BaseException as error:
+        raise Ended(*check_failure(error)) from None

@@ -1,0 +1,113 @@
+"""Which weights a model name means: a directory, or a commit on the Hugging Face hub."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from ketune.runtime import StageError, file_sha256
+
+_TIMEOUT = 10.0  # seconds the hub may take to answer
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that exists. `revision` is the commit of a hub model, None for a directory.
+
+    `digest` identifies the weights: the commit, or the SHA-256 over a directory's files.
+    """
+
+    name: str
+    revision: str | None
+    digest: str
+
+
+def locate_model(name: str, revision: str) -> Model:
+    """Find the model `name`: a directory, else a hub id at `revision` (branch, tag or commit).
+
+    The revision of a directory is "main" for whatever it holds, or the first digits of its
+    SHA-256: a pin that lets DVC see when the weights change.
+
+    A hub that cannot be reached is no error when the revision is in the local cache.
+
+    Raises StageError: no such directory or hub model, no access, hub unreachable, a directory
+    with other content than the revision pins.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        digest = directory_sha256(path)
+        if revision != "main" and not digest.startswith(revision):
+            raise StageError(
+                f"model_revision: {name} has SHA-256 {digest[:12]}…, not {revision}; restore its "
+                f"files, or set model_revision to {digest[:12]}"
+            )
+        return Model(name, None, digest)
+    # ms-swift would take a mistyped path for a hub id.
+    if not _HUB_ID.fullmatch(name) or Path(name).parent.is_dir():
+        raise StageError(f"model {name!r}: no such directory; check the path, or give a hub id")
+    commit = _hub_commit(name, revision)
+    return Model(name, commit, commit)
+
+
+def directory_sha256(directory: Path) -> str:
+    """SHA-256 over the relative names and contents of a directory's files."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            digest.update(f"{path.relative_to(directory).as_posix()}\0".encode())
+            digest.update(bytes.fromhex(file_sha256(path)))
+    return digest.hexdigest()
+
+
+def plugin_digests(paths: Sequence[str]) -> list[str]:
+    """SHA-256 of every external plugin. Raises StageError naming one that is not there."""
+    for path in paths:
+        if not Path(path).is_file():
+            raise StageError(f"external_plugins: {path} not found; check the path")
+    return [file_sha256(Path(path)) for path in paths]
+
+
+def _hub_commit(name: str, revision: str) -> str:
+    try:
+        commit = HfApi().model_info(name, revision=revision, timeout=_TIMEOUT).sha
+    except GatedRepoError:
+        raise StageError(
+            f"model {name!r}: access is not granted; accept its terms on the hub and set HF_TOKEN"
+        ) from None
+    except RevisionNotFoundError:
+        raise StageError(f"model {name!r}: the hub has no revision {revision!r}") from None
+    except (RepositoryNotFoundError, HFValidationError):
+        raise StageError(
+            f"model {name!r}: neither a directory nor a model on the hub; check its spelling, "
+            "or set HF_TOKEN if it is private"
+        ) from None
+    except (HfHubHTTPError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+        return _cached_commit(name, revision, error)
+    if commit is None:
+        raise StageError(f"model {name!r}: the hub names no commit; set model_revision")
+    return commit
+
+
+def _cached_commit(name: str, revision: str, error: Exception) -> str:
+    try:
+        return Path(snapshot_download(name, revision=revision, local_files_only=True)).name
+    except LocalEntryNotFoundError:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StageError(
+            f"model {name!r}: the hub cannot be reached ({reason}) and the model is not in the "
+            "local cache; check the network, or set model to a local directory"
+        ) from None

@@ -1,0 +1,146 @@
+"""score FILE: completions from elsewhere → the same figures as evaluate's, without the graph.
+
+Needs the judge and the benchmark files: no GPU, no ms-swift, no torch. The rules, limits and
+benchmarks are those of params.yaml.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ketune.completions.imported import applicable, import_completions
+from ketune.params import Baseline, Benchmark, load_params
+from ketune.runtime import StageError, read_jsonl, stage_main, write_json
+from ketune.scoring.summary import summarise
+from ketune.tasks.benchmarks import load_tasks
+from ketune.verdicts.calibration import Calibration, read_calibration
+from ketune.verdicts.outcomes import provenance, scored, write_outcomes
+
+CALIBRATION = Path("data/calibration.json")
+_PASS_AT = {1, 5, 10}
+_SLICES = ("all", "scorable", "text", "multimodal", "multimodal_blank_images")
+
+
+def main() -> None:
+    """Score one file; print the table, write outcomes and figures beside it or to --out."""
+    arguments = _parser().parse_args()
+    path: Path = arguments.file
+    params = load_params()
+    benchmarks = _benchmarks(path, params.benchmarks, arguments.benchmark)
+    baseline = Baseline(multimodal=not arguments.text_only)
+    tasks = applicable(load_tasks(benchmarks), baseline)
+    completions = import_completions(path, tasks)
+    samples = 1 + max(completion["sample"] for completion in completions)
+    evaluation = params.evaluation.model_copy(
+        update={
+            "stitching": arguments.stitching or params.evaluation.stitching,
+            "pass_at": sorted(k for k in _PASS_AT | {*params.evaluation.pass_at} if k <= samples),
+        }
+    )
+    calibration, note = _calibration(benchmarks)
+    with scored(tasks, completions, evaluation, path.stem, calibration=calibration) as outcomes:
+        figures = summarise(outcomes, evaluation.pass_at)
+        directory = arguments.out or path.parent
+        rows, scores = (
+            directory / f"{path.stem}.{end}" for end in ("outcomes.jsonl", "scores.json")
+        )
+        made_from = provenance(evaluation, path, CALIBRATION if calibration else None)
+        write_outcomes(rows, outcomes)
+        write_json(scores, figures | {"provenance": made_from})
+    print("\n".join([*_table(figures, evaluation.pass_at), note, f"{rows}, {scores}"]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ketune score",
+        description="Score completions produced elsewhere: a JSONL of task_id, completion and, "
+        "for several samples a task, sample (from 0).",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--benchmark",
+        action="append",
+        metavar="NAME",
+        help="of params.yaml, for task ids that do not start with it; may be repeated",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: beside FILE")
+    parser.add_argument(
+        "--stitching",
+        choices=("ketune", "seed"),
+        help="rules that turn a completion into a program; default: params.yaml's",
+    )
+    parser.add_argument(
+        "--text-only", action="store_true", help="the model reads no images: leave such tasks out"
+    )
+    return parser
+
+
+def _benchmarks(
+    path: Path, known: Sequence[Benchmark], asked: Sequence[str] | None
+) -> list[Benchmark]:
+    """Those asked for, else those that the task ids of the file name."""
+    if not path.is_file():
+        raise StageError(f"{path} not found; give the path of a completions file")
+    by_name = {benchmark.name: benchmark for benchmark in known}
+    if unknown := sorted(set(asked or ()) - by_name.keys()):
+        raise StageError(f"--benchmark {unknown[0]}: params.yaml has {', '.join(by_name)}")
+    rows = (row for row in read_jsonl(path) if isinstance(row, dict))
+    named = {str(row.get("task_id")).partition("/")[0] for row in rows}
+    if chosen := [b for name, b in by_name.items() if name in (asked or named)]:
+        return chosen
+    raise StageError(
+        f"{path}: no task_id starts with a benchmark's name; say which they are of: "
+        f"--benchmark {' or '.join(by_name)}"
+    )
+
+
+def _calibration(benchmarks: Sequence[Benchmark]) -> tuple[Calibration | None, str]:
+    """The calibration, if there is one of these benchmarks, and what to say of it."""
+    if CALIBRATION.is_file():
+        calibration = read_calibration(CALIBRATION)
+        if all(benchmark.name in calibration for benchmark in benchmarks):
+            unscorable = sum(
+                len(calibration[benchmark.name][kind])
+                for benchmark in benchmarks
+                for kind in ("flaky", "unscorable")
+            )
+            return calibration, f"{unscorable} tasks are not scorable, by {CALIBRATION}."
+    return None, (
+        "Not calibrated: tasks that no solution passes here count as failed, and every task has "
+        "the same limit. `python -m stages.calibrate` tells them."
+    )
+
+
+def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
+    for benchmark, parts in figures.items():
+        for kind, keys in (
+            ("code", [(f"pass@{k}", f"pass_at_{k}") for k in pass_at]),
+            ("qa", [("ROUGE-L", "rouge_l"), ("BLEU-4", "bleu")]),
+        ):
+            slices = parts.get(kind, {})
+            whole = slices.get("all", {}).get("tasks")
+            shown = {
+                name: slices[name]
+                for name in _SLICES
+                # A part that is the whole says nothing of its own.
+                if name in slices and (name == "all" or slices[name]["tasks"] != whole)
+            }
+            shown |= slices.get("by_category", {}) | slices.get("by_difficulty", {})
+            for name, part in shown.items():
+                cells = [f"{title} {_rate(part, key)}" for title, key in keys]
+                yield f"{benchmark:22} {kind:4} {name:32} {part['tasks']:5} tasks  " + "  ".join(
+                    cells
+                )
+        if "outcomes" in parts:
+            counts = ", ".join(f"{name} {count}" for name, count in parts["outcomes"].items())
+            yield f"{benchmark:22} outcomes: {counts}"
+
+
+def _rate(part: dict[str, float], key: str) -> str:
+    rate, low, high = (100 * part[name] for name in (key, f"{key}_low", f"{key}_high"))
+    return f"{rate:5.1f} % [{low:.1f}, {high:.1f}]"
+
+
+if __name__ == "__main__":
+    stage_main(main)

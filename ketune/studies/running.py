@@ -1,0 +1,114 @@
+"""A study's runs as DVC experiments: one after the other, or in DVC's queue."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from dvc.repo import Repo
+
+from ketune.params import Params
+from ketune.runtime import StageError
+from ketune.studies.definition import Run, experiment_name, load_study, run_params
+from ketune.studies.experiments import find, head, is_complete, read_params
+
+_BENCHMARKS = Path("data/benchmarks")
+
+
+def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> None:
+    """Run, or queue, every run of a study up to `stage` (the study's own when None).
+
+    Each is an experiment in a temporary directory, so neither the work tree nor another run's
+    changes reach it. One that this commit has already, with the same parameters and as far as
+    `stage`, is left alone; one that fails does not stop the others.
+
+    Raises StageError naming the runs that failed, or whose experiment has other parameters.
+    """
+    study, runs = load_study(name)
+    until = stage or study.until
+    if study.profiles and profile not in study.profiles:
+        raise StageError(f"study {name} is one of --profile {' or '.join(study.profiles)}")
+    # All are checked before the first one starts.
+    wanted = {run: run_params(name, run, runs[run], profile) for run in runs}
+    queued = _queued() if queue else set()
+    failed = []
+    for number, (run, params) in enumerate(wanted.items(), 1):
+        experiment = experiment_name(run, profile)
+        title = f"{name} {number}/{len(wanted)}: {experiment}"
+        state = "queued already" if experiment in queued else _state(experiment, params, until)
+        if state is not None:
+            print(f"{title}: {state}", flush=True)
+            continue
+        print(f"{title}: {runs[run].note}", flush=True)
+        if not _run_experiment(experiment, runs[run], profile, params, until, queue=queue):
+            failed.append(run)
+    if failed:
+        raise StageError(
+            f"study {name}: failed: {', '.join(failed)}; the same command goes on with them"
+        )
+    if queue:
+        print("start them with: dvc queue start -j 1   (as many jobs as there are GPUs)")
+
+
+def overrides(run: Run, profile: str) -> list[str]:
+    """The run's changes as `dvc exp run -S` takes them."""
+    return [f"{key}={_hydra(value)}" for key, value in run.changes(profile).items()]
+
+
+def _state(name: str, wanted: Params, until: str) -> str | None:
+    """Why the experiment need not run again, None if it has to."""
+    experiment = find(name)
+    if experiment is None or experiment.baseline != head():
+        return None
+    try:
+        same = read_params(experiment) == wanted
+    except StageError:
+        same = False
+    if not same:
+        raise StageError(
+            f"experiment {name} has other parameters than experiments.yaml and params.yaml now; "
+            f"`dvc exp rename {name} NEW` keeps it, `dvc exp remove {name}` drops it"
+        )
+    if is_complete(experiment, until):
+        return "done already"
+    # DVC's run cache gives back the stages that it finished.
+    _dvc("exp", "remove", "--quiet", name)
+    return None
+
+
+def _run_experiment(
+    name: str, run: Run, profile: str, params: Params, until: str, *, queue: bool
+) -> bool:
+    sets = [part for change in overrides(run, profile) for part in ("-S", change)]
+    copies = []
+    if any(benchmark.path for benchmark in params.benchmarks) and _BENCHMARKS.is_dir():
+        copies = ["--copy-paths", str(_BENCHMARKS)]
+    where = "--queue" if queue else "--temp"
+    return _dvc("exp", "run", where, "--name", name, *copies, *sets, until) == 0
+
+
+def _dvc(*arguments: str) -> int:
+    # Stages start as `python -m …`: by this interpreter, also where its environment is inactive.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
+
+
+def _queued() -> set[str]:
+    with Repo() as repo:
+        tasks = repo.experiments.celery_queue
+        return {entry.name for entry in chain(tasks.iter_queued(), tasks.iter_active())}
+
+
+def _hydra(value: Any) -> str:
+    """A value in the grammar of Hydra's overrides."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{','.join(map(_hydra, value))}]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{_hydra(item)}" for key, item in value.items()) + "}"
+    return str(value)

@@ -1,0 +1,162 @@
+"""Several processes and nodes: the launcher's command line, the global batch, contradictions.
+
+Processes are started by torch's elastic launcher, as ms-swift's own command does
+(swift/cli/main.py); `ketune/swift/worker.py` stands between the two so that no rank outlives its
+launcher.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from ketune.params import Params
+from ketune.runtime import StageError
+
+_WORKER = Path(__file__).with_name("worker.py")
+_PORT = "29500"
+DEEPSPEED = ("zero0", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload")
+# The line by which torch's launcher names the rank that failed first, and a rank's own lines.
+_ROOT_CAUSE = re.compile(r"Root Cause.*?\brank\s*:\s*(\d+)", re.DOTALL)
+_RANK = re.compile(r"^\[rank(\d+)\]:\s?")
+
+
+def processes(params: Params) -> int:
+    """Processes that train together, over all nodes."""
+    return params.nproc_per_node * params.nnodes
+
+
+def global_batch(params: Params) -> int:
+    """Rows an optimiser step: batch size x accumulation x processes x nodes."""
+    rows = params.per_device_train_batch_size * params.gradient_accumulation_steps
+    return rows * processes(params)
+
+
+def node_rank(params: Params, environment: Mapping[str, str] = os.environ) -> int:
+    """This machine's number, from NODE_RANK; 0 publishes.
+
+    Raises StageError: several nodes without NODE_RANK and MASTER_ADDR, or one that does not exist.
+    """
+    if params.nnodes == 1:
+        return 0
+    rank, address = environment.get("NODE_RANK", ""), environment.get("MASTER_ADDR", "")
+    if not (rank.isdecimal() and int(rank) < params.nnodes and address):
+        raise StageError(
+            f"nnodes is {params.nnodes}: set NODE_RANK (0 to {params.nnodes - 1}, here {rank!r}) "
+            f"and MASTER_ADDR (the host of node 0, here {address!r}) in the environment"
+        )
+    return int(rank)
+
+
+def keep_global_batch(params: Params) -> Params:
+    """Split the batch of params.yaml over the processes: the same rows an optimiser step.
+
+    gradient_accumulation_steps is divided where it divides; else rows of
+    per_device_train_batch_size move to the other processes too. Either is printed.
+
+    Raises StageError when the rows cannot be split evenly.
+    """
+    count = processes(params)
+    if count == 1:
+        return params
+    size, steps = params.per_device_train_batch_size, params.gradient_accumulation_steps
+    if (size * steps) % count:
+        raise StageError(
+            f"a batch of {size * steps} rows (per_device_train_batch_size {size} x "
+            f"gradient_accumulation_steps {steps}) cannot be split over {count} processes; use a "
+            "number of processes that divides it, or change per_device_train_batch_size"
+        )
+    rows = size * steps // count
+    steps = next(n for n in range(1, rows + 1) if rows % n == 0 and rows // n <= size)
+    split = params.model_copy(
+        update={
+            "per_device_train_batch_size": rows // steps,
+            "gradient_accumulation_steps": steps,
+        }
+    )
+    print(
+        f"global batch {global_batch(split)}, as with one process: {rows // steps} rows x "
+        f"{steps} accumulated x {count} processes",
+        flush=True,
+    )
+    return split
+
+
+def launcher(params: Params, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """What stands between the interpreter and ms-swift's script; empty for a single process."""
+    if processes(params) == 1 and params.deepspeed == "none":
+        return []
+    line = ["-m", "torch.distributed.run", "--nproc_per_node", str(params.nproc_per_node)]
+    if params.nnodes == 1:
+        line.append("--standalone")  # a free port, as other runs may share this machine
+    else:
+        line += ["--nnodes", str(params.nnodes)]
+        line += ["--node_rank", str(node_rank(params, environment))]
+        line += ["--master_addr", environment["MASTER_ADDR"]]
+        line += ["--master_port", environment.get("MASTER_PORT", _PORT)]
+    return [*line, str(_WORKER)]
+
+
+def check_scale(params: Params) -> None:
+    """Raise StageError for scale and speed settings that contradict each other or this machine."""
+    sharded = [name for name in ("deepspeed", "fsdp") if getattr(params, name) != "none"]
+    node_rank(params)
+    if len(sharded) == 2:
+        raise StageError("deepspeed and fsdp both shard the model: set one of them to none")
+    for name in sharded:
+        _check_sharding(params, name)
+    if params.use_liger_kernel and (params.use_cpu or find_spec("liger_kernel") is None):
+        lack = "a CUDA GPU" if params.use_cpu else "liger-kernel, which is not installed"
+        raise StageError(
+            f"use_liger_kernel needs {lack}; run `make gpu` or use -S use_liger_kernel=false"
+        )
+    if not params.use_cpu:
+        _check_gpus(params.nproc_per_node)
+
+
+def _check_sharding(params: Params, name: str) -> None:
+    value = getattr(params, name)
+    known = (*DEEPSPEED, "a JSON file") if name == "deepspeed" else ("fsdp2",)
+    is_file = name == "deepspeed" and Path(value).is_file()
+    if value not in known and not is_file:
+        raise StageError(f"{name}: {value!r} is neither none nor one of {', '.join(known)}")
+    if params.use_cpu:
+        raise StageError(
+            f"{name} needs CUDA GPUs: on the CPU it would be ignored; use -S {name}=none"
+        )
+    if name == "deepspeed" and find_spec("deepspeed") is None:
+        raise StageError(
+            "deepspeed is not installed; install the gpu extra (`make gpu`) or use -S fsdp=fsdp2"
+        )
+    if name == "fsdp" and processes(params) == 1:
+        raise StageError("fsdp shards over processes: set nproc_per_node above 1")
+    if value == "zero3" or name == "fsdp":
+        wants = {"init_weights": params.init_weights in {"pissa", "olora"}}
+        wants["use_dora"] = params.use_dora
+        for key in (key for key, wanted in wants.items() if wanted):
+            raise StageError(
+                f"{key} {getattr(params, key)} reads whole weights, which {value} shards; "
+                f"use -S {name}=none, or deepspeed=zero2"
+            )
+
+
+def _check_gpus(wanted: int) -> None:
+    import torch  # noqa: PLC0415 (the CPU profile need not wait for it)
+
+    if wanted > (visible := torch.cuda.device_count()):
+        raise StageError(
+            f"nproc_per_node is {wanted} and {visible} GPUs are visible; lower it, or check "
+            "CUDA_VISIBLE_DEVICES"
+        )
+
+
+def root_cause(log: str) -> str:
+    """The lines of the rank that failed first, where torch's launcher names one; else `log`.
+
+    The other ranks die of the first one's failure, and the launcher reports all of them.
+    """
+    found = _ROOT_CAUSE.findall(log)
+    lines = [line for line in log.splitlines() if _RANK.match(line)]
+    own = [_RANK.sub("", line) for line in lines if found and _RANK.match(line)[1] == found[-1]]  # type: ignore[index]
+    return "\n".join(own) or log

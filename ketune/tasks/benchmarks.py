@@ -1,0 +1,175 @@
+"""The tasks of all benchmarks, in one form that generate and evaluate share."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from ketune.params.schema import Benchmark
+from ketune.runtime import StageError
+from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
+
+TEST_SPLIT = Path("data/prepared/test.jsonl")
+
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, pattern=r"\S")]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is asked and what its answer is held against.
+
+    `task_id` is "{benchmark}/{id}", unique over all benchmarks. `question` is the stub for a
+    function_completion. `images` are paths relative to the repository's root. `test_code` and
+    `entry_point` are empty for a qa. `category` of a Qiskit HumanEval task is its difficulty, ""
+    where none is given; `reference` is "" where none is given. `source_id` is the id in the
+    benchmark's own file.
+    """
+
+    task_id: str
+    benchmark: str
+    type: Literal["function_completion", "code_generation", "qa"]
+    category: str
+    question: str
+    images: tuple[str, ...]
+    test_code: str
+    entry_point: str
+    reference: str
+    multimodal: bool
+    source_id: str = ""
+
+
+class _HumanEvalRow(TypedDict):
+    task_id: Text
+    prompt: Text
+    test: Text
+    entry_point: Text
+    canonical_solution: NotRequired[str | None]
+    difficulty_scale: NotRequired[str | None]
+
+
+_HUMAN_EVAL_ROW = TypeAdapter(_HumanEvalRow)
+
+
+def load_tasks(benchmarks: Iterable[Benchmark], test_split: Path = TEST_SPLIT) -> list[Task]:
+    """Tasks of `benchmarks`, in their order; `dataset` is the prepared test split.
+
+    A benchmark's file is a JSON array or JSON Lines of tasks in Qiskit HumanEval's form.
+
+    Raises StageError: a missing file, one whose MD5 is not the pinned one, a row that is no task, a
+    second task of one id, or a test that cannot be run, with the row's number.
+    """
+    tasks: list[Task] = []
+    for benchmark in benchmarks:
+        if benchmark.path is None or benchmark.type is None:
+            tasks += [_from_sample(sample, benchmark.name) for sample in read_prepared(test_split)]
+        else:
+            tasks += _from_file(benchmark, Path(benchmark.path), benchmark.type)
+    return tasks
+
+
+def _from_sample(sample: PreparedSample, benchmark: str) -> Task:
+    return Task(
+        task_id=f"{benchmark}/{sample['id']}",
+        benchmark=benchmark,
+        type=sample["type"],
+        category=sample["category"],
+        question=question(sample),
+        images=tuple(sample["images"]),
+        test_code=sample["test_code"],
+        entry_point=sample["entry_point"],
+        reference=answer(sample),
+        multimodal=sample["multimodal"],
+        source_id=sample["id"],
+    )
+
+
+def _from_file(
+    benchmark: Benchmark, path: Path, kind: Literal["function_completion", "code_generation"]
+) -> list[Task]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise StageError(f"{path} not found; fetch it with `dvc --cd {path.parent} pull`") from None
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if md5 != benchmark.md5:
+        raise StageError(
+            f"{path}: MD5 is {md5}, params.yaml pins {benchmark.md5} for {benchmark.name}; "
+            f"fetch the pinned file with `dvc --cd {path.parent} pull --force`, or pin this one"
+        )
+    tasks: dict[str, Task] = {}
+    for where, row in _rows(path, content):
+        task = _from_row(where, row, benchmark.name, kind)
+        if task.task_id in tasks:
+            raise StageError(f"{where}: task_id: a second {row['task_id']!r}; ids must differ")
+        tasks[task.task_id] = task
+    return list(tasks.values())
+
+
+def _rows(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
+    """(where it stands, row) of a JSON array, or of a .jsonl with a row a line."""
+    if path.suffix == ".jsonl":
+        for number, line in enumerate(content.splitlines(), 1):
+            if line.strip():
+                where = f"{path}:{number}"
+                yield where, _json(where, line)
+        return
+    rows = _json(str(path), content)
+    if not isinstance(rows, list):
+        raise StageError(f"{path}: not a Qiskit HumanEval file: expected a JSON array of tasks")
+    for number, row in enumerate(rows, 1):
+        yield f"{path}: row {number}", row
+
+
+def _json(where: str, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise StageError(f"{where}: not a Qiskit HumanEval file: not JSON ({error})") from None
+
+
+def _from_row(
+    where: str, row: Any, benchmark: str, kind: Literal["function_completion", "code_generation"]
+) -> Task:
+    try:
+        valid = _HUMAN_EVAL_ROW.validate_python(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "row"
+        raise StageError(
+            f"{where}: {field}: {first['msg']}; a task has task_id, prompt, test, entry_point and, "
+            "where known, canonical_solution and difficulty_scale"
+        ) from None
+    if problem := _test_problem(valid["test"]):
+        raise StageError(f"{where}: test: {problem}; no completion could pass or fail it")
+    return Task(
+        task_id=f"{benchmark}/{valid['task_id'].rpartition('/')[2]}",
+        benchmark=benchmark,
+        type=kind,
+        category=valid.get("difficulty_scale") or "",
+        question=valid["prompt"],
+        images=(),
+        test_code=valid["test"],
+        entry_point=valid["entry_point"],
+        reference=valid.get("canonical_solution") or "",
+        multimodal=False,
+        source_id=valid["task_id"],
+    )
+
+
+def _test_problem(test: str) -> str:
+    """Why the judge could not run a test, "" if it could."""
+    try:
+        tree = ast.parse(test)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"does not compile ({error})"
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    names = [node.name for node in tree.body if isinstance(node, functions)]
+    if any(name == "check" or name.startswith("test_") for name in names):
+        return ""
+    return "defines neither check(candidate) nor a test_* function"

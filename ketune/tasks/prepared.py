@@ -1,0 +1,119 @@
+"""data/prepared: the rows later stages read, in ms-swift's messages form."""
+
+import json
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from ketune.dataset.contract import Category, SampleType
+from ketune.runtime import StageError, read_jsonl
+from ketune.tasks.splits import Split
+
+IMAGE_TAG = "<image>"
+
+_Line = TypeVar("_Line")
+
+
+class Message(TypedDict):
+    """One turn. A user turn of a multimodal sample starts with IMAGE_TAG."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@with_config(ConfigDict(extra="forbid"))
+class PreparedSample(TypedDict):
+    """One line of data/prepared/{split}.jsonl, its keys in this order.
+
+    `id` is "{split}-{row}" with the row's index in data/raw, so it survives the quarantine of
+    other rows. `messages` are the user's question and the reference answer, without a system
+    message. `images` has at most one path, relative to the repository's root. `source` is the
+    document that the row was made from, "" where none is known. `contaminated_by` names what the
+    sample repeats, [] for nothing: benchmark tasks by their task id and, of a test sample, the ids
+    of the training and validation samples that repeat it.
+    """
+
+    id: str
+    messages: list[Message]
+    images: list[str]
+    type: SampleType
+    category: Category
+    test_code: str
+    entry_point: str
+    multimodal: bool
+    source: str
+    contaminated_by: list[str]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Finding(TypedDict):
+    """One line of data/prepared/contamination.jsonl: `sample` repeats `task` (a task id as in
+    completions, "{benchmark}/{id}"). `rule` is of ketune/dataset/overlap.py; `overlap` is the share
+    of the task's distinctive 8-grams that the sample holds, 1 for equal wholes. A `dropped` sample
+    is in no split.
+    """
+
+    sample: str
+    split: Split
+    task: str
+    rule: Literal["prompt", "solution", "test", "entry_point", "code"]
+    overlap: float
+    dropped: bool
+
+
+_FINDING = TypeAdapter(Finding)
+_SAMPLE = TypeAdapter(PreparedSample)
+
+
+def read_prepared(path: Path) -> list[PreparedSample]:
+    """Samples of one prepared split, in order.
+
+    Raises StageError: no such file, or a line that is not a sample.
+    """
+    return _read(path, _SAMPLE)
+
+
+def contaminated_tasks(path: Path) -> set[str]:
+    """Ids of the tasks that training has seen: a train or validation sample repeats them and was
+    kept. `path` is contamination.jsonl; scores without these tasks are of the clean subset.
+
+    Raises StageError as `read_prepared` does.
+    """
+    return {
+        finding["task"]
+        for finding in _read(path, _FINDING)
+        if finding["split"] != "test" and not finding["dropped"]
+    }
+
+
+def json_line(value: object) -> str:
+    """`value` as a line of a JSON Lines file."""
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def question(sample: PreparedSample) -> str:
+    """The user's text without the image tag: for a function_completion, the stub."""
+    return sample["messages"][0]["content"].removeprefix(IMAGE_TAG)
+
+
+def answer(sample: PreparedSample) -> str:
+    """The reference answer: for a function_completion, the body only."""
+    return sample["messages"][1]["content"]
+
+
+def _read(path: Path, schema: TypeAdapter[_Line]) -> list[_Line]:
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the prepare stage (dvc repro prepare)")
+    lines = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            lines.append(schema.validate_python(row))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise StageError(
+                f"{path}:{number}: {field}: {first['msg']}; run the prepare stage again"
+            ) from None
+    return lines

@@ -1,0 +1,141 @@
+"""Parameters as ms-swift command lines. Names and traps: ms-swift 4.6 command line reference."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ketune.models.locate import Model
+from ketune.params import Params
+from ketune.swift.launch import processes
+
+TRAIN = Path("data/prepared/train.jsonl")
+VALIDATION = Path("data/prepared/validation.jsonl")
+
+WHOLE_WEIGHTS = "ketune/models/plugins/whole_weights.py"  # the base loads whole, or not at all
+# Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
+OBSERVER = "ketune/training/plugins/observer.py"
+GUARD = "ketune/swift/plugins/guard.py"  # whole checkpoints, the end on request
+METER = "ketune/training/plugins/meter.py"  # counts what is computed
+TRACKER = "ketune/training/plugins/tracker.py"  # what a record is of, with report_to
+MIXED_BATCHES = "ketune/training/plugins/mixed_batches.py"  # with fsdp
+
+# Training keys that are not arguments of `swift sft`: the stage reads them itself.
+OWN_KEYS = {"eval_share", "nproc_per_node", "nnodes"}
+# Handed over apart, as export and inference take them too.
+_BASE_KEYS = {"model", "model_revision", "model_type", "template", "external_plugins"}
+# Arguments that are left out when they have this value, which means off.
+_OFF = {"lorap_lr_ratio": 0, "deepspeed": "none", "fsdp": "none"}
+
+# Stated because ms-swift's defaults differ from what a reproducible run needs, or may change.
+_ALWAYS: dict[str, Any] = {
+    "use_hf": True,
+    "check_model": False,  # true asks ModelScope about local models
+    "add_version": False,  # true appends a timestamp to output_dir
+    "strict": True,  # false replaces a row that fails to load by a random other one
+    "tuner_backend": "peft",
+    "lora_bias": "none",
+    "split_dataset_ratio": 0,
+    "dataset_shuffle": True,
+    "val_dataset_shuffle": False,
+    "train_dataloader_shuffle": True,
+    "load_from_cache_file": False,
+    "logging_first_step": True,
+    "logging_nan_inf_filter": False,  # true logs earlier losses for one that is not finite
+    "include_num_input_tokens_seen": True,
+    "greater_is_better": False,
+    "save_only_model": False,  # the optimiser's state is what a killed run resumes from
+    "create_checkpoint_symlink": False,
+    "ignore_data_skip": False,
+}
+
+
+def training_arguments(
+    params: Params, model: Model, output_dir: Path, resume_from: Path | None
+) -> list[str]:
+    """Arguments of `swift sft`. The base is evaluated before the first step, once."""
+    arguments = {
+        name: value
+        for name, value in params.training().items()
+        if name not in _BASE_KEYS | OWN_KEYS and _OFF.get(name) != value
+    }
+    arguments |= {
+        "fp16": params.torch_dtype == "float16",  # float32 alone would turn it on
+        "data_seed": params.seed,
+        "dataset": TRAIN,
+        "val_dataset": VALIDATION,
+        "output_dir": output_dir,
+        "eval_on_start": resume_from is None,
+        "external_plugins": [*params.external_plugins, WHOLE_WEIGHTS, OBSERVER, METER, GUARD],
+        "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
+    }
+    if params.report_to != "none":
+        arguments["external_plugins"].append(TRACKER)
+        arguments["callbacks"].append("ketune_tracker")
+    if processes(params) > 1:
+        # A batch without images leaves the aligner's adapters without a gradient on its rank.
+        arguments["ddp_find_unused_parameters"] = True
+    if params.fsdp != "none":
+        arguments |= {
+            "fsdp": _fsdp(recompute=params.gradient_checkpointing),
+            "gradient_checkpointing": False,  # FSDP recomputes by itself
+            "external_plugins": [*arguments["external_plugins"], MIXED_BATCHES],
+        }
+    if resume_from is not None:
+        arguments["resume_from_checkpoint"] = resume_from
+    return _command_line(_base_model(params, model) | arguments | _ALWAYS)
+
+
+def export_arguments(params: Params, model: Model, adapter: Path, output_dir: Path) -> list[str]:
+    """Arguments of `swift export` that merge `adapter` into its base."""
+    arguments: dict[str, Any] = {
+        "adapters": adapter,
+        "merge_lora": True,
+        "output_dir": output_dir,
+        "torch_dtype": params.torch_dtype,
+        "system": params.system,
+        "max_pixels": params.max_pixels,  # a plugin may put it into the processor's files
+        "use_hf": True,
+        "exist_ok": False,
+        "safe_serialization": True,
+    }
+    if params.use_cpu:
+        arguments["device_map"] = "cpu"
+    return _command_line(_base_model(params, model) | arguments)
+
+
+def _fsdp(*, recompute: bool) -> str:
+    """ms-swift's preset fsdp2 with whole weights in checkpoints: sharded ones hold no adapter."""
+    config = {
+        "fsdp_version": 2,
+        "reshard_after_forward": True,
+        "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "cpu_ram_efficient_loading": True,
+        "state_dict_type": "FULL_STATE_DICT",
+        "activation_checkpointing": recompute,
+    }
+    return json.dumps({"fsdp": "full_shard auto_wrap", "fsdp_config": config})
+
+
+def _base_model(params: Params, model: Model) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"model": model.name}
+    if model.revision is not None:
+        arguments["model_revision"] = model.revision
+    if params.model_type != "auto":
+        arguments["model_type"] = params.model_type
+    if params.template != "auto":
+        arguments["template"] = params.template
+    if params.external_plugins:
+        arguments["external_plugins"] = params.external_plugins
+    return arguments
+
+
+def _command_line(arguments: dict[str, Any]) -> list[str]:
+    line = []
+    for name, value in arguments.items():
+        values = value if isinstance(value, list) else [value]
+        line += [f"--{name}", *(_text(item) for item in values)]
+    return line
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

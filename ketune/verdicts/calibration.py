@@ -1,0 +1,154 @@
+"""What the judge can score here: reference solutions, run as completions are.
+
+A task is scorable when its reference passes in every run. One that passes in some is flaky, one
+that passes in none unscorable: neither says anything about a model. A task without a reference is
+assumed to be scorable.
+"""
+
+from collections.abc import Sequence
+from math import ceil, log2
+from pathlib import Path
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from ketune.completions.programs import build_program
+from ketune.judge import Program, Verdict
+from ketune.params.schema import EvaluationParams
+from ketune.runtime import StageError, write_json
+from ketune.tasks.benchmarks import Task
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+class BenchmarkCalibration(TypedDict):
+    """The code tasks of one benchmark by id, in their order; each is in one of the first four.
+
+    `unscorable` and `flaky` hold the reference's failure. `limits` has the seconds of those tasks
+    that get more than `evaluation.timeout`.
+    """
+
+    scorable: list[str]
+    assumed: list[str]
+    flaky: dict[str, str]
+    unscorable: dict[str, str]
+    limits: dict[str, float]
+
+
+Calibration = dict[str, BenchmarkCalibration]
+
+_CALIBRATION = TypeAdapter(Calibration)
+
+
+def reference_programs(tasks: Sequence[Task], params: EvaluationParams) -> list[Program]:
+    """The program of every code task that has a reference solution.
+
+    The rules are the default ones whatever `stitching` says: a task's worth is not theirs.
+    """
+    return [
+        build_program(task, task.reference, rules="ketune", timeout=params.calibration_timeout)
+        for task in tasks
+        if task.type != "qa" and task.reference.strip()
+    ]
+
+
+def calibrate(
+    tasks: Sequence[Task], runs: Sequence[Sequence[Verdict]], params: EvaluationParams
+) -> Calibration:
+    """Calibration of every benchmark from the verdicts of its reference solutions, run by run."""
+    by_task: dict[str, list[Verdict]] = {}
+    for run in runs:
+        for verdict in run:
+            by_task.setdefault(verdict.task_id, []).append(verdict)
+    calibrated: Calibration = {}
+    for task in tasks:
+        part = calibrated.setdefault(
+            task.benchmark,
+            {"scorable": [], "assumed": [], "flaky": {}, "unscorable": {}, "limits": {}},
+        )
+        if task.type == "qa":
+            continue
+        verdicts = by_task.get(task.task_id, [])
+        failures = [v for v in verdicts if v.outcome != "passed"]
+        if not verdicts:
+            part["assumed"].append(task.task_id)
+        elif not failures:
+            part["scorable"].append(task.task_id)
+        elif len(failures) == len(verdicts):
+            part["unscorable"][task.task_id] = _reason(failures[0])
+        else:
+            part["flaky"][task.task_id] = _reason(failures[0])
+        slowest = max((v.seconds for v in verdicts if v.outcome == "passed"), default=0.0)
+        if (limit := time_limit(slowest, params)) > params.timeout:
+            part["limits"][task.task_id] = limit
+    return calibrated
+
+
+def time_limit(reference_seconds: float, params: EvaluationParams) -> float:
+    """Seconds for a task whose reference takes so long: `timeout`, doubled until it is at least
+    `timeout_factor` times that. Doubled, so that measured times give the same limit on every run.
+    """
+    wanted = max(params.timeout, params.timeout_factor * reference_seconds)
+    return params.timeout * float(2 ** ceil(log2(wanted / params.timeout)))
+
+
+def is_scorable(calibrated: Calibration | None, task: Task) -> bool:
+    """Whether a failure on `task` is the model's; assumed without a calibration.
+
+    Raises StageError for a code task that the calibration does not know.
+    """
+    if calibrated is None or task.type == "qa":
+        return True
+    part = calibrated.get(task.benchmark)
+    if part is not None:
+        if task.task_id in part["scorable"] or task.task_id in part["assumed"]:
+            return True
+        if task.task_id in part["flaky"] or task.task_id in part["unscorable"]:
+            return False
+    raise StageError(f"{task.task_id} is not calibrated; run calibrate again (dvc repro calibrate)")
+
+
+def limit_of(calibrated: Calibration | None, task: Task, params: EvaluationParams) -> float:
+    """Seconds that a completion of `task` may take."""
+    limits = (calibrated or {}).get(task.benchmark, {"limits": {}})["limits"]
+    return limits.get(task.task_id, params.timeout)
+
+
+def check_ceilings(calibrated: Calibration, ceilings: dict[str, int], graphviz: str) -> None:
+    """Raises StageError naming the failing tasks if fewer references pass than is recorded."""
+    for name, part in calibrated.items():
+        recorded = ceilings.get(name, 0)
+        if len(part["scorable"]) >= recorded:
+            continue
+        failing = part["unscorable"] | {k: f"flaky: {v}" for k, v in part["flaky"].items()}
+        listed = "; ".join(f"{task_id}: {_short(reason)}" for task_id, reason in failing.items())
+        remedy = "install what they miss (`make env` for Python packages"
+        remedy += ", Debian's graphviz for `dot`)" if graphviz == "absent" else ")"
+        raise StageError(
+            f"{name}: {len(part['scorable'])} reference solutions pass, evaluation.ceilings "
+            f"records {recorded}: {remedy}, or record the lower ceiling. Failing: {listed}"
+        )
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Raises StageError: no such file, or not a calibration."""
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the calibrate stage (dvc repro calibrate)")
+    try:
+        return _CALIBRATION.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise StageError(f"{path}: {field}: {first['msg']}; run calibrate again") from None
+
+
+def write_calibration(path: Path, calibrated: Calibration) -> None:
+    """Write it as JSON, atomically."""
+    write_json(path, calibrated)
+
+
+def _reason(verdict: Verdict) -> str:
+    return f"{verdict.outcome}: {verdict.detail}" if verdict.detail else verdict.outcome
+
+
+def _short(reason: str, length: int = 90) -> str:
+    return reason if len(reason) <= length else f"{reason[:length]}…"
