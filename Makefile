@@ -15,6 +15,7 @@ help:  ## List the targets
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q uv==$(UV_VERSION)
 	.venv/bin/uv pip install -q --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
+	.venv/bin/uv pip install -q --python .venv/bin/python --no-deps -e .
 	touch $@
 
 env: .venv/.ready  ## Build .venv from requirements.lock
@@ -22,7 +23,7 @@ env: .venv/.ready  ## Build .venv from requirements.lock
 # An experiment of DVC's own, in a temporary directory: the working tree is not touched.
 demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree stays as it is
 	@dvc exp remove --quiet demo 2>/dev/null || true
-	dvc exp run --temp --name demo -S profile=smoke
+	dvc exp run --temp --name demo $$(ketune profile smoke --flags)
 	@git show "$$(git for-each-ref --format='%(refname)' 'refs/exps/**/demo')":metrics/report.md
 
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
@@ -59,10 +60,10 @@ pull: .venv/.ready  ## Fetch every shared result from the default remote
 
 gpu: .venv/.ready  ## Add what a CUDA machine needs: flash-attn, vLLM, liger-kernel, DeepSpeed
 	.venv/bin/uv pip install --python .venv/bin/python --no-build-isolation-package flash-attn \
-	    -r pyproject.toml --extra gpu
+	    -r pyproject.toml --extra graph --extra gpu
 
 lock:  ## Resolve pyproject.toml into requirements.lock
-	.venv/bin/uv pip compile pyproject.toml --extra dev -q --no-header --generate-hashes \
+	.venv/bin/uv pip compile pyproject.toml --extra graph --extra dev -q --no-header --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 .PHONY: help env demo test crash lint fresh remote pull gpu lock

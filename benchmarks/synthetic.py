@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 
 from ketune.completions.context import trusted_context
 from ketune.dataset.contract import reference_program
-from ketune.dataset.raw import raw_file
 from ketune.judge import Program, judge
+from ketune.sources.raw import raw_file
 from ketune.synthetic.generate import generate
 from ketune.tasks.benchmarks import Task
-from ketune.tasks.splits import SPLITS, Split
+from ketune.tasks.kinds import SPLITS, Split
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}  # the published dataset's
 

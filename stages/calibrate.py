@@ -1,26 +1,20 @@
 """calibrate: reference solutions through the judge → what is scorable here, and in what time."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ketune.calibration.record import BenchmarkCalibration, write_calibration
+from ketune.calibration.references import calibrate, check_ceilings, reference_programs
 from ketune.judge import Verdict
 from ketune.params import load_params
+from ketune.paths import CALIBRATION, CALIBRATION_METRICS, RUNS
 from ketune.runtime import stage_main, write_json
-from ketune.tasks.benchmarks import Task, load_tasks
-from ketune.verdicts.calibration import (
-    BenchmarkCalibration,
-    calibrate,
-    check_ceilings,
-    reference_programs,
-    write_calibration,
-)
+from ketune.tasks.benchmarks import load_tasks
 from ketune.verdicts.judging import environment, judged
 
-CALIBRATION = Path("data/calibration.json")
-METRICS = Path("metrics/calibration.json")
-_SLOWEST = 5
+# Of no out: times differ from run to run, and every stage behind would run again for them.
+TIMES = RUNS / "calibration.json"
 
 
 def main() -> None:
@@ -32,50 +26,51 @@ def main() -> None:
     with judged(programs, evaluation, "calibrate", evaluation.calibration_runs) as runs:
         calibrated = calibrate(tasks, runs, evaluation)
         found = environment()
+        seconds = _slowest_runs(runs)
         for name, part in calibrated.items():
-            _print(name, part)
+            _print(name, part, [seconds[task_id] for task_id in part["scorable"]])
         check_ceilings(calibrated, evaluation.ceilings, found["graphviz"])
-        figures: dict[str, Any] = {
-            name: _figures(part, [t for t in tasks if t.benchmark == name], runs)
-            for name, part in calibrated.items()
-        }
+        figures: dict[str, Any] = {name: _figures(part) for name, part in calibrated.items()}
         provenance = {
             "runs": evaluation.calibration_runs,
             "timeout_s": evaluation.calibration_timeout,
             "memory_mb": evaluation.memory_mb,
             "versions": found,
         }
-        write_json(METRICS, figures | {"provenance": provenance})
+        write_json(TIMES, seconds)
+        write_json(CALIBRATION_METRICS, figures | {"provenance": provenance})
         write_calibration(CALIBRATION, calibrated)
 
 
-def _figures(
-    part: BenchmarkCalibration, tasks: Sequence[Task], runs: Sequence[Sequence[Verdict]]
-) -> dict[str, Any]:
-    """The ceiling of one benchmark and its times (wall seconds of the slowest run a task).
+def _slowest_runs(runs: Sequence[Sequence[Verdict]]) -> dict[str, float]:
+    """Wall seconds of every passing reference in its slowest run, the slowest task first."""
+    seconds: dict[str, float] = {}
+    for verdict in (v for run in runs for v in run if v.outcome == "passed"):
+        seconds[verdict.task_id] = max(round(verdict.seconds, 3), seconds.get(verdict.task_id, 0.0))
+    return dict(sorted(seconds.items(), key=lambda item: -item[1]))
+
+
+def _figures(part: BenchmarkCalibration) -> dict[str, Any]:
+    """The ceiling of one benchmark.
 
     What belongs to a task is in lists, which `dvc exp show` makes no columns of.
     """
-    own = {task.task_id for task in tasks}
-    seconds: dict[str, float] = {}
-    for verdict in (v for run in runs for v in run if v.task_id in own and v.outcome == "passed"):
-        seconds[verdict.task_id] = max(verdict.seconds, seconds.get(verdict.task_id, 0.0))
-    slowest = sorted(seconds, key=lambda task_id: -seconds[task_id])[:_SLOWEST]
+    groups = (part["scorable"], part["assumed"], part["flaky"], part["unscorable"])
     return {
-        "code_tasks": sum(task.type != "qa" for task in tasks),
+        "code_tasks": sum(map(len, groups)),
         "ceiling": len(part["scorable"]),
         "without_reference": len(part["assumed"]),
         "flaky": [f"{task_id}: {reason}" for task_id, reason in part["flaky"].items()],
         "unscorable": [f"{task_id}: {reason}" for task_id, reason in part["unscorable"].items()],
-        "seconds_median": round(median(seconds.values()), 3) if seconds else None,
-        "seconds_slowest": [f"{task_id}: {seconds[task_id]:.1f}" for task_id in slowest],
         "limits_s": [f"{task_id}: {limit:g}" for task_id, limit in part["limits"].items()],
     }
 
 
-def _print(name: str, part: BenchmarkCalibration) -> None:
+def _print(name: str, part: BenchmarkCalibration, seconds: Sequence[float]) -> None:
     passing, failing = len(part["scorable"]), len(part["flaky"]) + len(part["unscorable"])
     print(f"{name}: {passing} of {passing + failing} reference solutions pass")
+    if seconds:
+        print(f"  median {median(seconds):.2f} s, slowest {max(seconds):.1f} s; all in {TIMES}")
     if part["assumed"]:
         print(f"  {len(part['assumed'])} tasks without a reference count as scorable")
     for kind, failures in (("flaky", part["flaky"]), ("unscorable", part["unscorable"])):

@@ -5,22 +5,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ketune.dataset.card import Card, pick_examples, write_card
-from ketune.dataset.raw import read_provenance
+from ketune.paths import CARD, DATA_METRICS, PREPARED, RAW
+from ketune.reporting.card import Card, pick_examples, write_card
 from ketune.runtime import StageError, atomic_directory, stage_main
+from ketune.sources.raw import read_provenance
+from ketune.tasks.kinds import SPLITS
 from ketune.tasks.prepared import read_prepared
-from ketune.tasks.splits import SPLITS
-
-RAW = Path("data/raw")
-PREPARED = Path("data/prepared")
-METRICS = Path("metrics/data.json")
-CARD = Path("data/card")
 
 
 def main() -> None:
     """Build data/card whole, or fail with one line and leave it as it was."""
-    if not METRICS.is_file():
-        raise StageError(f"{METRICS} not found; run the prepare stage (dvc repro prepare)")
+    if not DATA_METRICS.is_file():
+        raise StageError(f"{DATA_METRICS} not found; run the prepare stage (dvc repro prepare)")
     documents: Counter[str] = Counter()
     for split in reversed(SPLITS):  # train last: its samples are the examples
         samples = read_prepared(PREPARED / f"{split}.jsonl")
@@ -29,7 +25,7 @@ def main() -> None:
     card = Card(
         provenance=read_provenance(RAW),
         generation=_read(generation) if generation.is_file() else None,
-        metrics=_read(METRICS),
+        metrics=_read(DATA_METRICS),
         examples=pick_examples(samples),
         documents=documents,
         root=Path(),

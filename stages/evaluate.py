@@ -1,48 +1,57 @@
-"""evaluate NAME: one model's completions → an outcome a task, figures with intervals. CPU only."""
+"""evaluate NAME: a model's completions and verdicts → figures with intervals. Executes nothing."""
 
 import sys
 from collections import Counter
-from pathlib import Path
 
-from ketune.completions.imported import applicable
+from ketune.calibration.record import read_calibration
 from ketune.params import load_baseline, load_params
-from ketune.runtime import StageError, stage_main, write_json
+from ketune.paths import (
+    CALIBRATION,
+    COMPLETIONS,
+    EVALUATE_METRICS,
+    FINETUNED,
+    OUTCOMES,
+    SLICES,
+    VERDICTS,
+)
+from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
+from ketune.scoring.outcomes import score
 from ketune.scoring.slices import write_slices
 from ketune.scoring.summary import summarise
-from ketune.tasks.benchmarks import load_tasks
+from ketune.tasks.benchmarks import applicable, load_tasks
 from ketune.tasks.completions import read_completions
-from ketune.verdicts.calibration import read_calibration
-from ketune.verdicts.outcomes import provenance, scored, write_outcomes
-
-FINETUNED = "finetuned"
-CALIBRATION = Path("data/calibration.json")
-COMPLETIONS = Path("data/completions")
-OUTCOMES = Path("data/outcomes")
-METRICS = Path("metrics/evaluate")
-SLICES = Path("metrics/slices")
+from ketune.tasks.records import write_records
+from ketune.verdicts.records import read_verdicts
 
 
 def main() -> None:
-    """Score one model's completions; write its outcomes, metrics and plot data."""
+    """Score one model; write its outcomes, metrics and plot data."""
     if len(sys.argv) != 2:
         raise StageError("usage: python -m stages.evaluate NAME, of data/completions/NAME.jsonl")
     name = sys.argv[1]
     params = load_params()
     tasks = load_tasks(params.benchmarks)
     answered = tasks if name == FINETUNED else applicable(tasks, load_baseline(name)[1])
-    path = COMPLETIONS / f"{name}.jsonl"
-    completions = read_completions(path)
-    calibration = read_calibration(CALIBRATION)
-    with scored(
-        answered, completions, params.evaluation, name, calibration=calibration
-    ) as outcomes:
-        figures = summarise(outcomes, params.evaluation.pass_at)
-        other = Counter(task.benchmark for task in set(tasks) - set(answered))
-        made_from = provenance(params.evaluation, path, CALIBRATION)
-        rest = {"not_applicable": dict(sorted(other.items())), "provenance": made_from}
-        write_json(METRICS / f"{name}.json", figures | rest)
-        write_slices(SLICES / f"{name}.csv", name, outcomes)
-        write_outcomes(OUTCOMES / f"{name}.jsonl", outcomes)
+    completions, verdicts = (folder / f"{name}.jsonl" for folder in (COMPLETIONS, VERDICTS))
+    outcomes = score(
+        answered,
+        read_completions(completions),
+        read_verdicts(verdicts),
+        read_calibration(CALIBRATION),
+    )
+    other = Counter(task.benchmark for task in set(tasks) - set(answered))
+    figures = summarise(outcomes, params.evaluation.pass_at) | {
+        "not_applicable": dict(sorted(other.items())),
+        "provenance": {
+            "completions_sha256": file_sha256(completions),
+            "verdicts_sha256": file_sha256(verdicts),
+            "calibration_sha256": file_sha256(CALIBRATION),
+            "versions": versions("rouge-score", "sacrebleu"),
+        },
+    }
+    write_json(EVALUATE_METRICS / f"{name}.json", figures)
+    write_slices(SLICES / f"{name}.csv", name, outcomes)
+    write_records(OUTCOMES / f"{name}.jsonl", outcomes)
 
 
 if __name__ == "__main__":

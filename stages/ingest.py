@@ -7,21 +7,21 @@ import os
 import tempfile
 from pathlib import Path
 
-from ketune.dataset.raw import write_provenance
-from ketune.dataset.sources import (
+from ketune.devices.device import require_device
+from ketune.params import load_params
+from ketune.params.schema import DataParams
+from ketune.paths import RAW
+from ketune.runtime import atomic_directory, stage_main, write_json
+from ketune.sources.raw import write_provenance
+from ketune.sources.sources import (
     Located,
     is_local,
     locate_directory,
     locate_hub,
     write_raw,
 )
-from ketune.devices.device import require_device
-from ketune.params import load_params
-from ketune.params.schema import DataParams
-from ketune.runtime import atomic_directory, stage_main, write_json
-from ketune.tasks.splits import SPLITS, Split
+from ketune.tasks.kinds import SPLITS, Split
 
-RAW = Path("data/raw")
 GENERATION = "generation.json"  # beside the rows: what the generator drew, kept and left out
 DATA_ONLY = bool(os.environ.get("KETUNE_DATA_ONLY"))
 

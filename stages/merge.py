@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ketune.devices.device import device_name, require_device
 from ketune.devices.lease import leased_devices
+from ketune.merging.export import export_arguments
 from ketune.merging.proof import Proof, check, compare, observe, tolerance_of
-from ketune.models.locate import Model, directory_sha256, locate_model
+from ketune.models.locate import Model, directory_sha256, resolved_model
 from ketune.models.settle import keep_files, settle_model
 from ketune.params import Params, load_params
+from ketune.paths import ADAPTER, MERGE_METRICS, MERGED, TRAIN_METRICS, VALIDATION
 from ketune.runtime import (
     StageError,
     atomic_directory,
@@ -22,12 +24,6 @@ from ketune.runtime import (
 from ketune.scratch import run_key, scratch_directory
 from ketune.swift.run import run_swift
 from ketune.tasks.prepared import read_prepared
-from ketune.training.arguments import VALIDATION, export_arguments
-
-ADAPTER = Path("models/adapter")
-MERGED = Path("models/merged")
-METRICS = Path("metrics/merge.json")
-TRAIN_METRICS = Path("metrics/train.json")
 
 
 def main() -> None:
@@ -41,9 +37,15 @@ def main() -> None:
 def _merge(params: Params, devices: Sequence[int]) -> None:
     """Merge, prove, and only then publish."""
     require_device(params)
-    base = locate_model(params.model, params.model_revision)
+    base = resolved_model(params.model, params.model_revision)
     params = settle_model(params, base)
-    trained = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))["eval_loss"]
+    training = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
+    trained = training["eval_loss"]
+    if (digest := training["provenance"]["model_digest"]) != base.digest:
+        raise StageError(
+            f"model {params.model!r} is {base.digest[:12]} and the adapter was trained on "
+            f"{digest[:12]}; run the train stage again (dvc repro train)"
+        )
     tolerance = tolerance_of(params)
     with atomic_directory(MERGED) as directory:
         _export(params, base, directory, devices)
@@ -51,7 +53,7 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
         proof = prove(params, base, directory)
         check(proof, trained, tolerance)
     write_json(
-        METRICS,
+        MERGE_METRICS,
         {
             "eval_loss": {
                 "trained": trained,

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ketune.dataset.preparation import check_quarantine, prepare_rows
-from ketune.dataset.raw import read_provenance
 from ketune.dataset.statistics import summarise
 from ketune.params import load_params
+from ketune.paths import DATA_METRICS, PREPARED, RAW
 from ketune.runtime import atomic_directory, stage_main, versions, write_json
+from ketune.sources.raw import read_provenance
 
-RAW = Path("data/raw")
-PREPARED = Path("data/prepared")
-METRICS = Path("metrics/data.json")
 # Outside the stage's outs, which do not appear when it fails.
 REFUSED = Path("data/quarantine.jsonl")
 
@@ -43,7 +41,7 @@ def main() -> None:
     raw = read_provenance(RAW)
     provenance = {key: raw[key] for key in ("source", "revision", "commit")}
     provenance["versions"] = versions("pyarrow", "pillow", "pydantic", "tiktoken", "dashscope")
-    write_json(METRICS, summary | {"provenance": provenance})
+    write_json(DATA_METRICS, summary | {"provenance": provenance})
     print("\n".join(report(summary)))
 
 

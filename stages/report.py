@@ -1,178 +1,75 @@
 """report: one page, the fine-tuned model beside its baselines and the published figures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from ketune.comparison import as_markdown, compare
-from ketune.params import load_params
-from ketune.runtime import atomic_open, read_jsonl, stage_main
-
-REPORT = Path("metrics/report.md")
-BASE, FINETUNED = "base", "finetuned"
-METRICS = ("data", "train", "merge", "calibration")
-TITLES = {
-    "dataset": "test split",
-    "qiskit_humaneval": "Qiskit HumanEval",
-    "qiskit_humaneval_hard": "Qiskit HumanEval Hard",
-}
-SLICES = {
-    "all": "code pass@1",
-    "scorable": "code pass@1, scorable tasks",
-    "text": "text code pass@1",
-    "multimodal": "multimodal code pass@1",
-    "multimodal_blank_images": "multimodal code pass@1, images blanked",
-}
+from ketune.params import load_params, read_yaml
+from ketune.paths import (
+    BASE,
+    CALIBRATION_METRICS,
+    DATA_METRICS,
+    EVALUATE_METRICS,
+    FINETUNED,
+    MERGE_METRICS,
+    OUTCOMES,
+    PUBLISHED,
+    REPORT,
+    TRAIN_METRICS,
+)
+from ketune.reporting.report import render
+from ketune.runtime import StageError, atomic_open, read_jsonl, stage_main
 
 
 def main() -> None:
     """Write metrics/report.md."""
     params = load_params()
-    metrics = {name: _read(f"{name}.json") for name in METRICS}
-    models = {name: _read(f"evaluate/{name}.json") for name in [*params.baselines, FINETUNED]}
-    published = YAML(typ="safe", pure=True).load(Path("published.yaml"))
-    text = render(params.profile, models, metrics, published)
+    names = [*params.baselines, FINETUNED]
+    remove_leftovers(names)
+    metrics = {
+        "data": _read(DATA_METRICS),
+        "train": _read(TRAIN_METRICS),
+        "merge": _read(MERGE_METRICS),
+        "calibration": _read(CALIBRATION_METRICS),
+    }
+    models = {name: _read(EVALUATE_METRICS / f"{name}.json") for name in names}
+    text = render(params, models, metrics, read_yaml(PUBLISHED))
     if BASE in params.baselines:
-        base, own = (read_jsonl(Path(f"data/outcomes/{name}.jsonl")) for name in (BASE, FINETUNED))
+        base, own = (read_jsonl(OUTCOMES / f"{name}.jsonl") for name in (BASE, FINETUNED))
+        try:
+            comparison = compare(base, own)
+        except ValueError as error:
+            raise StageError(
+                f"{OUTCOMES}: {BASE} and {FINETUNED}: {error}; run evaluate again"
+            ) from None
         text += "\n## Base (a) and fine-tuned (b) on the same tasks\n\n"
-        text += as_markdown(compare(base, own), "the base model", "the fine-tuned model")
+        text += as_markdown(comparison, "the base model", "the fine-tuned model")
     with atomic_open(REPORT) as file:
         file.write(text)
     print(f"{REPORT}: {', '.join(models)}")
 
 
-def _read(name: str) -> Any:
-    return json.loads((Path("metrics") / name).read_text(encoding="utf-8"))
+def remove_leftovers(names: Iterable[str]) -> None:
+    """Delete the outs of baselines that are no longer in params.yaml.
 
-
-def render(
-    profile: str, models: dict[str, Any], metrics: dict[str, Any], published: dict[str, Any]
-) -> str:
-    """The report as markdown. Percentages with 95 % intervals in brackets.
-
-    `models`: what evaluate wrote, by name; `finetuned` among them. The published columns are the
-    8B model's and stand only beside full-scale runs: at another scale they compare nothing.
+    This stage depends on the folders: DVC would record a hash of files that no stage makes now, and
+    that no fresh clone can have. They stay in DVC's cache.
     """
-    full = profile == "full"
-    names = sorted(models, key=lambda name: (name != BASE, name != FINETUNED))
-    header = ["", *("fine-tuned" if name == FINETUNED else name for name in names)]
-    header += ["published base", "published r32, 1 epoch"] if full else []
-    rows = [_losses(names, metrics["train"], published if full else None)]
-    for benchmark in _benchmarks(models[FINETUNED]):
-        reference = published["benchmarks"].get(benchmark, {}) if full else None
-        rows += _rows(benchmark, names, models, reference)
-    train = metrics["train"]
-    lines = [
-        f"# Fine-tuned model and baselines, profile {profile}",
-        "",
-        *("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]),
-        "",
-        "eval_loss is before training and at the best step "
-        f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "
-        "intervals: Wilson for pass@1 of one sample a task, bootstrap over tasks otherwise.",
-        *_ceilings(metrics["calibration"], _benchmarks(models[FINETUNED])),
-        _contamination(metrics["data"]["contamination"]),
-        f"Merge: largest logit difference {metrics['merge']['largest_logit_difference']:.2g}.",
-    ]
-    if full:
-        lines.append(f"Published figures: {published['source']}.")
-    return "\n".join(lines) + "\n"
+    for folder, suffix in ((OUTCOMES, ".jsonl"), (EVALUATE_METRICS, ".json")):
+        kept = {f"{name}{suffix}" for name in names} | {".gitignore"}
+        for path in sorted(folder.glob("*")):
+            if path.name not in kept:
+                path.unlink()
+                print(f"{path} removed: no stage of the graph makes it now")
 
 
-def _benchmarks(figures: dict[str, Any]) -> list[str]:
-    return [name for name in figures if name not in {"not_applicable", "provenance"}]
-
-
-def _losses(
-    names: Sequence[str], train: dict[str, Any], published: dict[str, Any] | None
-) -> list[str]:
-    known = {BASE: train["eval_loss_first"], FINETUNED: train["eval_loss"]}
-    row = ["eval_loss", *(_loss(known.get(name)) for name in names)]
-    return row + (
-        ["", _loss(published["runs"]["r32-1ep"]["final"]["eval_loss"])] if published else []
-    )
-
-
-def _rows(
-    benchmark: str,
-    names: Sequence[str],
-    models: dict[str, Any],
-    reference: dict[str, Any] | None,
-) -> list[list[str]]:
-    """The table's rows of one benchmark; without `reference` no published columns."""
-    own = models[FINETUNED][benchmark]
-    title = TITLES.get(benchmark, benchmark)
-    code = own.get("code", {})
-    wanted = [
-        ("code", name, "pass_at_1", name, f"{label} ({code[name]['tasks']} tasks)")
-        for name, label in SLICES.items()
-        if name in code
-        # Where every task is scorable the row would repeat the first.
-        and (name != "scorable" or code[name]["tasks"] < code["all"]["tasks"])
-    ]
-    if "qa" in own:
-        count = own["qa"]["all"]["tasks"]
-        wanted += [
-            ("qa", "all", key, key, f"QA {label} ({count} questions)")
-            for key, label in (("rouge_l", "ROUGE-L F1"), ("bleu", "BLEU-4"))
-        ]
-    rows = []
-    for kind, part, key, published, label in wanted:
-        row = [f"{title}: {label}"]
-        row += [_cell(models[name], benchmark, kind, part, key, own) for name in names]
-        rows.append(row + (_published(reference, published) if reference is not None else []))
-    return rows
-
-
-def _cell(
-    model: dict[str, Any], benchmark: str, kind: str, part: str, key: str, own: dict[str, Any]
-) -> str:
-    figures = model.get(benchmark, {}).get(kind, {}).get(part)
-    if figures is None:
-        asked = part == "multimodal_blank_images" or not model["not_applicable"].get(benchmark)
-        return "not run" if asked else "not applicable"
-    rate, low, high = (100 * figures[name] for name in (key, f"{key}_low", f"{key}_high"))
-    fewer = figures["tasks"] != own[kind][part]["tasks"]
-    return f"{rate:.1f} [{low:.1f}, {high:.1f}]" + (f" of {figures['tasks']}" if fewer else "")
-
-
-def _ceilings(calibration: dict[str, Any], benchmarks: Sequence[str]) -> list[str]:
-    parts = []
-    for name, figures in calibration.items():
-        if name in benchmarks and figures["code_tasks"]:
-            assumed = figures["without_reference"]
-            part = f"{TITLES.get(name, name)} {figures['ceiling']} of {figures['code_tasks']}"
-            parts.append(part + (f" and {assumed} without a reference" if assumed else ""))
-    if not parts:
-        return []
-    return [f"Scorable, as their reference solution passes in the judge: {', '.join(parts)}."]
-
-
-def _contamination(found: dict[str, Any]) -> str:
-    counts = {name: figures["rows"]["train"] for name, figures in found["benchmarks"].items()}
-    parts = [f"{TITLES.get(name, name)} {count}" for name, count in counts.items()]
-    repeating = ", ".join(parts) or "no benchmark compared"
-    return (
-        f"Training rows that repeat a benchmark's task: {repeating}; "
-        f"{found['dropped']['train']} dropped before training."
-    )
-
-
-def _loss(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _published(reference: dict[str, Any], name: str) -> list[str]:
-    keys = {
-        "all": "code_pass_at_1" if "code_pass_at_1" in reference else "pass_at_1",
-        "multimodal": "multimodal_pass_at_1",
-        "rouge_l": "qa_rouge_l",
-    }
-    figures = reference.get(keys.get(name, ""), {})
-    return [f"{figures[model]:.1f}" if model in figures else "" for model in (BASE, "r32-1ep")]
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return figures
 
 
 if __name__ == "__main__":

@@ -8,13 +8,36 @@ from typing import Any
 from ketune.adapters.publish import effective_scaling, publish_adapter
 from ketune.devices.device import device_name, require_device, with_usable_attention
 from ketune.devices.lease import leased_devices
-from ketune.models.locate import Model, locate_model, plugin_digests
-from ketune.models.settle import read_config, require_eyes, require_trainable, settle_model
+from ketune.models.locate import Model, plugin_digests, resolved_model
+from ketune.models.settle import read_config, require_image_support, require_trainable, settle_model
 from ketune.params import Params, load_params
+from ketune.paths import (
+    ADAPTER,
+    EVAL_CURVE,
+    LOCK,
+    TRAIN,
+    TRAIN_CURVE,
+    TRAIN_METRICS,
+    VALIDATION,
+)
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
 from ketune.scratch import run_key, scratch_directory
 from ketune.swift.checkpoints import last_checkpoint
-from ketune.swift.launch import (
+from ketune.swift.run import run_swift
+from ketune.training.arguments import training_arguments
+from ketune.training.convergence import convergence
+from ketune.training.counts import read_counts
+from ketune.training.ledger import ledger
+from ketune.training.logs import (
+    EVAL_COLUMNS,
+    TRAIN_COLUMNS,
+    History,
+    begin_attempt,
+    is_finished,
+    read_history,
+    write_curve,
+)
+from ketune.training.processes import (
     check_scale,
     global_batch,
     keep_global_batch,
@@ -22,30 +45,10 @@ from ketune.swift.launch import (
     node_rank,
     processes,
 )
-from ketune.swift.run import run_swift
-from ketune.training.arguments import TRAIN, VALIDATION, training_arguments
-from ketune.training.convergence import convergence
-from ketune.training.counts import read_counts
-from ketune.training.ledger import ledger
-from ketune.training.logs import (
-    EVAL_CURVE,
-    TRAIN_CURVE,
-    History,
-    begin_attempt,
-    is_finished,
-    read_history,
-    write_curve,
-)
 from ketune.training.schedule import plan_evaluations, with_schedule
 from ketune.training.tracking import tracked
 
-ADAPTER = Path("models/adapter")
-METRICS = Path("metrics/train.json")
-CURVES = {
-    Path("metrics/curve_train.csv"): TRAIN_CURVE,
-    Path("metrics/curve_eval.csv"): EVAL_CURVE,
-}
-LOCK = Path("requirements.lock")
+CURVES = {TRAIN_CURVE: TRAIN_COLUMNS, EVAL_CURVE: EVAL_COLUMNS}
 
 
 def main() -> None:
@@ -60,11 +63,11 @@ def _train(params: Params, devices: Sequence[int]) -> None:
     """Train, or go on with an interrupted run of the same configuration, and publish."""
     require_device(params)
     check_scale(params)
-    model = locate_model(params.model, params.model_revision)
+    model = resolved_model(params.model, params.model_revision)
     require_trainable(model)
     params = settle_model(params, model)
     for path in (TRAIN, VALIDATION):
-        require_eyes(params, model, path)
+        require_image_support(params, model, path)
     params = _planned(keep_global_batch(with_usable_attention(params)), model)
     _announce(params)
     key = _run_key(params, model)
@@ -95,7 +98,7 @@ def _train(params: Params, devices: Sequence[int]) -> None:
         metrics = _metrics(history, memory, _count_lines(TRAIN))
         counts = read_counts(scratch.path, processes(params))
         metrics["compute"] = ledger(params, read_config(model), counts, history)
-        write_json(METRICS, metrics | {"provenance": _provenance(params, model, history)})
+        write_json(TRAIN_METRICS, metrics | {"provenance": _provenance(params, model, history)})
         for path, columns in CURVES.items():
             write_curve(path, history, columns)
     print(
@@ -201,7 +204,7 @@ def _provenance(params: Params, model: Model, history: History) -> dict[str, Any
     return {
         "model": params.model,
         "model_digest": model.digest,
-        "profile": params.profile,
+        "data": params.data.source,
         "seed": params.seed,
         "device": device_name(params),
         "attention": params.attn_impl,

@@ -1,0 +1,1 @@
+"""The adapter: what training publishes and merging takes."""

@@ -12,14 +12,8 @@ import re
 from collections.abc import Iterable
 
 from ketune.completions.indentation import aligned, dedent, inside_strings, parse
+from ketune.completions.reasoning import strip_reasoning
 
-_REASONING = ("think", "thinking", "thought", "reasoning", "reflection", "analysis", "scratchpad")
-_TAGS = "|".join(_REASONING)
-_REASONING_BLOCK = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL | re.IGNORECASE)
-_REASONING_END = re.compile(rf"\A.*</(?:{_TAGS})>", re.DOTALL | re.IGNORECASE)
-_REASONING_START = re.compile(
-    rf"^[ \t]*<(?:{_TAGS})>.*\Z", re.DOTALL | re.IGNORECASE | re.MULTILINE
-)
 _FENCE = re.compile(r"^([ \t]*(?:>[ \t]?)?)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 # Blocks that show a terminal or a result.
 _NOT_PYTHON = {"bash", "sh", "shell", "zsh", "console", "text", "txt", "output", "plaintext"}
@@ -54,13 +48,6 @@ def extract_code(completion: str, entry_point: str) -> str:
 def defines(tree: ast.Module | None, name: str) -> bool:
     """Whether the module binds `name` at its top level, also inside `if` and `try`."""
     return tree is not None and bool(name) and name in _bound(tree.body)
-
-
-def strip_reasoning(text: str) -> str:
-    """`text` without its tagged reasoning, even where the opening or closing tag is absent."""
-    text = _REASONING_BLOCK.sub("", text)
-    # A chat template may open the tag in the prompt; a cut-off answer never closes it.
-    return _REASONING_START.sub("", _REASONING_END.sub("", text))
 
 
 def _fenced_blocks(text: str) -> list[str] | None:

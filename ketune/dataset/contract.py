@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -23,20 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ketune.dataset.syntax import nodes, parse
-
-SampleType = Literal["function_completion", "code_generation", "qa"]
-Category = Literal[
-    "circuits_and_gates",
-    "quantum_info_and_operators",
-    "algorithms_and_applications",
-    "hardware_and_providers",
-    "transpilation_and_compilation",
-    "primitives_and_execution",
-    "noise_and_error_mitigation",
-    "uncategorized",
-]
-SAMPLE_TYPES: tuple[SampleType, ...] = get_args(SampleType)
-CATEGORIES: tuple[Category, ...] = get_args(Category)
+from ketune.tasks.kinds import Category, SampleType
 
 # Several times what fits any training length; also bounds the work of the Python parser.
 MAX_CHARACTERS = 100_000

@@ -27,7 +27,6 @@ from ketune.dataset.contract import Row, Violation, check_row, reference_program
 from ketune.dataset.decontamination import Decisions, RowPrint, decide, print_of
 from ketune.dataset.images import canonical_image, encode_png
 from ketune.dataset.overlap import Content
-from ketune.dataset.raw import TEXT_COLUMNS, raw_batches, raw_rows
 from ketune.dataset.statistics import (
     DataCounts,
     RowFacts,
@@ -39,8 +38,9 @@ from ketune.dataset.statistics import (
 from ketune.dataset.tokens import count_tokens
 from ketune.params.schema import Benchmark, DataParams
 from ketune.runtime import StageError
+from ketune.sources.raw import TEXT_COLUMNS, raw_batches, raw_rows
+from ketune.tasks.kinds import SPLITS, Split
 from ketune.tasks.prepared import IMAGE_TAG, PreparedSample, json_line
-from ketune.tasks.splits import SPLITS, Split
 
 _BATCH_ROWS = 32
 # Batches in flight for each worker: enough to keep it busy, few enough to bound memory.

@@ -7,10 +7,9 @@ from itertools import combinations
 from math import ceil
 from typing import NamedTuple
 
-from ketune.dataset.contract import CATEGORIES, SAMPLE_TYPES, Category, SampleType
 from ketune.dataset.images import IMAGE_TOKENS, image_tokens
 from ketune.dataset.tokens import TOKENIZER
-from ketune.tasks.splits import SPLITS, Split
+from ketune.tasks.kinds import CATEGORIES, SAMPLE_TYPES, SPLITS, Category, SampleType, Split
 
 _PERCENTILES = (50, 90, 99)
 

@@ -1,0 +1,1 @@
+"""The GPUs of this machine: whether they serve, and who holds them."""

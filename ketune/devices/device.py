@@ -26,8 +26,8 @@ def require_device(params: Params) -> None:
 
     if not torch.cuda.is_available():
         raise StageError(
-            f"profile {params.profile!r} needs a CUDA GPU and this machine has none; "
-            "run the same graph at laptop scale with `dvc exp run -S profile=smoke`"
+            "use_cpu is false and this machine has no CUDA GPU; for laptop scale run "
+            "`ketune profile smoke`, then the same command again"
         )
     needed = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
     module = needed.get(params.attn_impl)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
 from json import JSONDecodeError
+from pathlib import Path
 from time import time
 from typing import Any
 
@@ -24,8 +25,10 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from tqdm import tqdm
 
 from ketune.generation.concurrent import answer_concurrently
-from ketune.generation.prompts import Answer, Engine, Prompt, Record, seed_of
-from ketune.params import Params
+from ketune.generation.prompts import Answer, Backend, Engine, Prompt, Record, Subject, seed_of
+from ketune.models.locate import Model, directory_sha256
+from ketune.params import Baseline, Params
+from ketune.paths import FINETUNED, MERGED
 from ketune.runtime import StageError
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 60.0  # seconds between two tries, unless told otherwise
@@ -77,8 +80,43 @@ class _Server:
     gives_n: bool = True
 
 
-def load_endpoint(params: Params, model: str, *, own_template: bool = False) -> Engine:
-    """The model that generation.endpoint serves under the name `model`.
+def locate(params: Params, baseline: Baseline, label: str) -> tuple[Params, Subject]:
+    """The fine-tuned or base model's directory, else whatever the endpoint calls by the name."""
+    if label == FINETUNED or Path(params.model).is_dir():
+        name = str(MERGED) if label == FINETUNED else params.model
+        model = Model(name, None, directory_sha256(Path(name)))
+    else:
+        model = Model(params.model, None, params.model)
+    return params, Subject(label, model, baseline.template_backend == "jinja")
+
+
+def served_name(model: Model) -> str:
+    """The name an endpoint must serve a model under: with the digest of a directory's weights.
+
+    So no server that still has the last experiment's weights is taken for this one's.
+    """
+    path = Path(model.name)
+    return f"{path.name}-{model.digest[:12]}" if path.is_dir() else model.name
+
+
+def determinants(params: Params, subject: Subject) -> dict[str, Any]:
+    """What of the endpoint may change an answer. A resumed run may ask slower or more patiently."""
+    return {
+        "endpoint": params.generation.endpoint.model_dump(include={"base_url", "extensions"}),
+        "template": [subject.own_template, params.system, params.max_pixels],
+    }
+
+
+def provenance(params: Params, subject: Subject) -> dict[str, Any]:
+    """Where the model was served."""
+    return {
+        "served_as": served_name(subject.model),
+        "endpoint": determinants(params, subject)["endpoint"],
+    }
+
+
+def load(params: Params, subject: Subject) -> Engine:
+    """The model that generation.endpoint serves under its `served_name`.
 
     With `own_template` no system prompt is sent: the server's chat template may bring its own. The
     batches must be of one prompt each; they are answered concurrently, in any order.
@@ -89,8 +127,11 @@ def load_endpoint(params: Params, model: str, *, own_template: bool = False) -> 
     are still finished and recorded.
     """
 
+    model = served_name(subject.model)
+
     def generate(batches: Sequence[Sequence[Prompt]], record: Record) -> None:
-        asyncio.run(_answer_all(params, model, own_template, batches, record))
+        print(f"asking {params.generation.endpoint.base_url} for {model}", flush=True)
+        asyncio.run(_answer_all(params, model, subject.own_template, batches, record))
 
     return generate
 
@@ -245,3 +286,15 @@ def _retry_after(header: str) -> float:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time())
     except ValueError:
         return 0.0
+
+
+BACKEND = Backend(
+    gpus=0,
+    packages=("openai",),
+    batch_size=lambda params: 1,  # noqa: ARG005 - the server makes its own
+    locate=locate,
+    check=lambda params, subject, prompts: None,  # noqa: ARG005 - only the server knows
+    determinants=determinants,
+    provenance=provenance,
+    load=load,
+)

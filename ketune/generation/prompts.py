@@ -1,12 +1,13 @@
-"""What is asked and what comes back, whichever backend answers."""
+"""Prompts, answers, and what a backend is, whichever answers."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ketune.params import Params
+from ketune.models.locate import Model
+from ketune.params import Baseline, Params
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Condition
 
@@ -46,6 +47,36 @@ Record = Callable[[Sequence[Prompt], Sequence[Sequence[Answer]], int], None]
 Engine = Callable[[Sequence[Sequence[Prompt]], Record], None]
 
 
+@dataclass(frozen=True)
+class Subject:
+    """The model to query. `own_template`: with the chat template and system prompt of its files."""
+
+    label: str
+    model: Model
+    own_template: bool
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One way to have prompts answered.
+
+    `gpus`: how many it leases. `packages`: those whose versions are recorded. `batch_size`: prompts
+    that are answered, and recorded, together. `locate`: the model to query and `params` settled for
+    it, after checks of this machine. `check`: whether the model can take the prompts.
+    `determinants`: what answers depend on beside model, prompts and sampling. `load`: the engine.
+    Both raise StageError where the model cannot be had or run.
+    """
+
+    gpus: int
+    packages: tuple[str, ...]
+    batch_size: Callable[[Params], int]
+    locate: Callable[[Params, Baseline, str], tuple[Params, Subject]]
+    check: Callable[[Params, Subject, list[Prompt]], None]
+    determinants: Callable[[Params, Subject], dict[str, Any]]
+    provenance: Callable[[Params, Subject], dict[str, Any]]
+    load: Callable[[Params, Subject], Engine]
+
+
 def prompts_of(tasks: Iterable[Task], *, blank_images: bool) -> list[Prompt]:
     """A prompt a task, and with `blank_images` a second one of each task with images."""
     prompts = []
@@ -56,13 +87,11 @@ def prompts_of(tasks: Iterable[Task], *, blank_images: bool) -> list[Prompt]:
     return prompts
 
 
-def batches(prompts: Iterable[Prompt], params: Params) -> list[list[Prompt]]:
+def batches(prompts: Iterable[Prompt], size: int) -> list[list[Prompt]]:
     """Prompts of similar length and modality together, in an order that only they determine.
 
-    A batch is what is generated again if a run is killed in it: one prompt where the backend
-    schedules its own.
+    A batch is what is generated again if a run is killed in it.
     """
-    size = params.generation.batch_size if params.generation.backend == "transformers" else 1
     ordered = sorted(prompts, key=lambda p: (p.task.multimodal, len(p.task.question), p.key))
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 

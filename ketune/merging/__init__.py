@@ -1,0 +1,1 @@
+"""The merge of an adapter into its base, and its proof."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ketune.devices.device import usable_attention
 from ketune.models.locate import Model
+from ketune.models.settle import WHOLE_WEIGHTS
 from ketune.params import Params
-from ketune.training.arguments import WHOLE_WEIGHTS
 
 if TYPE_CHECKING:
     from swift.template import Template

@@ -17,9 +17,23 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
+from ketune.paths import RESOLVED
 from ketune.runtime import StageError, file_sha256
 
+
+class Resolved(TypedDict):
+    """models/base.json: the base model of params.yaml, and what it was found to be."""
+
+    model: str
+    model_revision: str
+    commit: str | None
+    digest: str
+
+
+_RESOLVED = TypeAdapter(Resolved)
 _TIMEOUT = 10.0  # seconds the hub may take to answer
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -61,6 +75,27 @@ def locate_model(name: str, revision: str) -> Model:
         raise StageError(f"model {name!r}: no such directory; check the path, or give a hub id")
     commit = _hub_commit(name, revision)
     return Model(name, commit, commit)
+
+
+def resolved_model(name: str, revision: str) -> Model:
+    """What the resolve stage found `name` at `revision` to be; other models are located anew.
+
+    A branch of the hub moves; models/base.json keeps the commit that it stood for, so that
+    training, merge and baseline are of the same weights. `dvc repro --force --single-item
+    resolve` moves it.
+
+    Raises StageError as `locate_model` does, and for a directory that changed since.
+    """
+    found = _RESOLVED.validate_json(RESOLVED.read_bytes()) if RESOLVED.is_file() else None
+    if found is None or (found["model"], found["model_revision"]) != (name, revision):
+        return locate_model(name, revision)
+    model = Model(name, found["commit"], found["digest"])
+    if model.revision is None and locate_model(name, revision).digest != model.digest:
+        raise StageError(
+            f"model {name!r}: its files changed since {RESOLVED} was written; restore them, or run "
+            "`dvc repro --force --single-item resolve`"
+        )
+    return model
 
 
 def directory_sha256(directory: Path) -> str:

@@ -15,7 +15,8 @@ from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError, read_jsonl
 
-_PLUGINS = Path("ketune/training/plugins")
+_PLUGINS = Path("ketune/models/plugins")
+WHOLE_WEIGHTS = str(_PLUGINS / "whole_weights.py")  # a weight missing, unused or mis-shaped fails
 # By template: what of the model ms-swift alone does not do. Each plugin says what.
 _PLUGIN_OF = {
     **dict.fromkeys(("internvl_hf", "internvl2_5", "internvl3_5"), _PLUGINS / "internvl.py"),
@@ -66,13 +67,13 @@ def require_trainable(model: Model) -> None:
     )
 
 
-def require_eyes(params: Params, model: Model, rows: Path) -> None:
+def require_image_support(params: Params, model: Model, rows: Path) -> None:
     """Raise StageError when prepared `rows` have images and the model reads text alone.
 
     `params` must be settled. Rows with images are not left out: the figures of such a run would be
     of another dataset than they say.
     """
-    if sees_images(params, model):
+    if reads_images(params, model):
         return
     images = [bool(row["images"]) for row in read_jsonl(rows)]
     if any(images):
@@ -82,10 +83,10 @@ def require_eyes(params: Params, model: Model, rows: Path) -> None:
         )
 
 
-def sees_images(params: Params, model: Model) -> bool:
+def reads_images(params: Params, model: Model) -> bool:
     """Whether a model takes images. `params` must be settled."""
-    # An architecture that states a vision part is spared the import of ms-swift.
-    if any("vis" in key for key in read_config(model)):
+    # A configuration that states a vision part is spared the import of ms-swift.
+    if "vision_config" in read_config(model):
         return True
     from swift.model import MODEL_MAPPING  # noqa: PLC0415 - seconds to import
 

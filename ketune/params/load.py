@@ -1,4 +1,4 @@
-"""The only reader of parameters: params.yaml, with the chosen profile laid over it."""
+"""The only reader of parameters: params.yaml as it is, or with a baseline's file over it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,25 +39,21 @@ def load_params(
     changes: Mapping[str, Any] = MappingProxyType({}),
     source: str = "changes",
 ) -> Params:
-    """Effective parameters of the repository at `root`, with `changes` as `-S` would make them.
+    """params.yaml of the repository at `root`, with `changes` as `-S` would make them.
 
-    `changes` maps dotted keys to values; an error in them names `source`.
-
-    A profile lists size and hardware keys. profiles/full.yaml lists the keys any profile may set,
-    with their full-scale values. A key whose value in params.yaml differs from full.yaml was set
-    by the user (`-S key=value`) and wins over the profile.
+    What stands in the file is what runs: nothing is laid over it. `changes` maps dotted keys to
+    values; an error in them names `source`.
 
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
-    params, overlay = _read_params(root, changes, source)
-    sources = {source: dict(changes), "params.yaml or its profile": overlay}
-    return validate(Params, params, source if changes else "params.yaml", sources)
+    params = _read_params(root, changes, source)
+    return validate(Params, params, "params.yaml", {source: dict(changes)})
 
 
 def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
     """A baseline's parameters, and what else baselines/NAME.yaml says.
 
-    The file is laid over the effective parameters. One that gives a `model` starts from
+    The file is laid over params.yaml. One that gives a `model` starts from
     model_revision main, model_type and template auto and no external plugins.
 
     Raises StageError naming the file and key: no such file, an unknown key, a wrong value, the key
@@ -74,12 +70,11 @@ def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
         if key not in _BASELINE_KEYS and not key.startswith(_ENDPOINT):
             raise StageError(f"{file}: unknown key {key!r}; a baseline may say which model runs")
     baseline = validate(Baseline, own, str(file), {})
-    params, overlay = _read_params(root)
+    params = _read_params(root)
     for key, value in ((_OTHER_MODEL if "model" in changes else {}) | changes).items():
         section, last = _locate(params, key)
         section[last] = value
-    sources = {str(file): changes, "params.yaml or its profile": overlay}
-    effective = validate(Params, params, "params.yaml", sources)
+    effective = validate(Params, params, "params.yaml", {str(file): changes})
     _check_baseline(file, effective, baseline, changes)
     return effective, baseline
 
@@ -108,29 +103,14 @@ def _check_baseline(
 
 def _read_params(
     root: Path, changes: Mapping[str, Any] = MappingProxyType({}), source: str = ""
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """params.yaml, changed, with its profile laid over it, and the profile, flattened."""
+) -> dict[str, Any]:
     params = read_yaml(root / "params.yaml")
     for key, value in changes.items():
         section, name = _locate(params, key)
         if name not in section:
             raise StageError(f"{source}: unknown key {key!r}; check its spelling")
         section[name] = value
-    profile = params.get("profile")
-    if not isinstance(profile, str):
-        raise StageError(f"params.yaml: profile: expected a name of profiles/, got {profile!r}")
-    path = root / "profiles" / f"{profile}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
-        raise StageError(f"params.yaml: profile: no profile {profile!r}; use one of: {known}")
-    overlay = flatten(read_yaml(path))
-    full = flatten(read_yaml(root / "profiles" / "full.yaml"))
-    _check_profile_keys(path.relative_to(root), set(overlay), set(full))
-    for key, value in overlay.items():
-        section, name = _locate(params, key)
-        if section.get(name, _MISSING) == full[key]:
-            section[name] = value
-    return params, overlay
+    return params
 
 
 def validate(
@@ -159,31 +139,25 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
     """A file of keys and values. Raises StageError: not there, not YAML, or something else."""
-    # ruamel reads YAML 1.2, as DVC does: there 2e-4 is a float; to PyYAML it is a string.
     try:
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise StageError(f"{path} not found; run from the repository's root") from None
+    return parse_yaml(text, str(path), empty=empty)
+
+
+def parse_yaml(text: str, where: str, *, empty: bool = False) -> dict[str, Any]:
+    """Keys and values. Raises StageError naming `where`: not YAML, or something else."""
+    # ruamel reads YAML 1.2, as DVC does: there 2e-4 is a float; to PyYAML it is a string.
+    try:
+        tree = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise StageError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise StageError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
     if tree is None and empty:
         return {}
     if not isinstance(tree, dict):
-        raise StageError(f"{path}: expected keys and values, got {type(tree).__name__}")
+        raise StageError(f"{where}: expected keys and values, got {type(tree).__name__}")
     return tree
-
-
-def _check_profile_keys(path: Path, keys: set[str], allowed: set[str]) -> None:
-    if unknown := sorted(keys - allowed):
-        raise StageError(
-            f"{path}: {unknown[0]}: a profile may set only the size and hardware keys "
-            "listed in profiles/full.yaml"
-        )
-    if missing := sorted(allowed - keys):
-        raise StageError(
-            f"{path}: {missing[0]} is missing; list every key of profiles/full.yaml, "
-            "with its value there to leave it alone"
-        )
 
 
 def _locate(params: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
@@ -202,6 +176,8 @@ def _first_problem(error: ValidationError, where: str, overlays: dict[str, dict[
     key = ".".join(str(part) for part in location if not _is_union_tag(part))
     kind, value = problem["type"], problem["input"]
     where = next((name for name, o in overlays.items() if o.get(key, _MISSING) == value), where)
+    if kind == "extra_forbidden" and key == "profile":
+        return f"{where}: profile is no key; `ketune profile {value}` writes a profile's values"
     if kind == "extra_forbidden":
         return f"{where}: unknown key {key!r}; check its spelling"
     if kind == "missing":

@@ -1,7 +1,7 @@
 """What params.yaml may hold: names, types, ranges. Training keys are ms-swift 4.6 arguments."""
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -149,9 +149,7 @@ class EvaluationParams(_Section):
 
 
 class Params(_Section):
-    """Effective parameters of a run: params.yaml with its profile laid over it."""
-
-    profile: Name
+    """The whole of params.yaml."""
 
     model: Name
     model_revision: Name
@@ -247,8 +245,3 @@ class Params(_Section):
                 f"{max(too_large)}, got {self.generation.n_samples}"
             )
         return self
-
-    def training(self) -> dict[str, Any]:
-        """The flat training keys and their values, in the order of params.yaml."""
-        sections = {"profile", "data", "baselines", "generation", "benchmarks", "evaluation"}
-        return self.model_dump(exclude=sections)

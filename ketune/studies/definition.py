@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ketune.params import Params, flatten, load_params, read_yaml, validate
+from ketune.params.profile import FULL, profile_changes
 from ketune.runtime import StageError
 
 FILE = Path("experiments.yaml")
-_FULL = "full"
 
 # Names an experiment, and so a git reference.
 _RunName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -27,8 +27,8 @@ class Run(_Section):
     params: dict[str, Any]
 
     def changes(self, profile: str) -> dict[str, Any]:
-        """Dotted keys and values of the run at a profile."""
-        return {"profile": profile} | flatten(self.params)
+        """Dotted keys and values of the run at a profile; the run's own win."""
+        return profile_changes(profile) | flatten(self.params)
 
 
 class Study(_Section):
@@ -85,4 +85,4 @@ def run_params(study: str, name: str, run: Run, profile: str, root: Path = Path(
 
 def experiment_name(run: str, profile: str) -> str:
     """The name of a run's DVC experiment: the run's own at full scale, else with the profile."""
-    return run if profile == _FULL else f"{run}-{profile}"
+    return run if profile == FULL else f"{run}-{profile}"

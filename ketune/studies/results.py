@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass, field
 from typing import Any
 
-from ketune.studies.experiments import Experiment, is_complete, read_file, read_json
+from ketune.revisions.experiments import Experiment, is_complete, read_file, read_json
 
 # A stage's figures count only where the experiment ran it on its own results.
 _METRICS = {

@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from dvc.repo import Repo
 
 from ketune.params import Params
+from ketune.params.profile import overrides
+from ketune.revisions.experiments import find, head, is_complete, read_params
 from ketune.runtime import StageError
 from ketune.studies.definition import Run, experiment_name, load_study, run_params
-from ketune.studies.experiments import find, head, is_complete, read_params
 
 _BENCHMARKS = Path("data/benchmarks")
 
@@ -53,11 +52,6 @@ def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> Non
         print("start them with: dvc queue start -j 1   (as many jobs as there are GPUs)")
 
 
-def overrides(run: Run, profile: str) -> list[str]:
-    """The run's changes as `dvc exp run -S` takes them."""
-    return [f"{key}={_hydra(value)}" for key, value in run.changes(profile).items()]
-
-
 def _state(name: str, wanted: Params, until: str) -> str | None:
     """Why the experiment need not run again, None if it has to."""
     experiment = find(name)
@@ -82,7 +76,7 @@ def _state(name: str, wanted: Params, until: str) -> str | None:
 def _run_experiment(
     name: str, run: Run, profile: str, params: Params, until: str, *, queue: bool
 ) -> bool:
-    sets = [part for change in overrides(run, profile) for part in ("-S", change)]
+    sets = [part for change in overrides(run.changes(profile)) for part in ("-S", change)]
     copies = []
     if any(benchmark.path for benchmark in params.benchmarks) and _BENCHMARKS.is_dir():
         copies = ["--copy-paths", str(_BENCHMARKS)]
@@ -101,14 +95,3 @@ def _queued() -> set[str]:
     with Repo() as repo:
         tasks = repo.experiments.celery_queue
         return {entry.name for entry in chain(tasks.iter_queued(), tasks.iter_active())}
-
-
-def _hydra(value: Any) -> str:
-    """A value in the grammar of Hydra's overrides."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{','.join(map(_hydra, value))}]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_hydra(item)}" for key, item in value.items()) + "}"
-    return str(value)

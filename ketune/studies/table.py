@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ketune.params import read_yaml
+from ketune.revisions.experiments import find, head
 from ketune.runtime import StageError
 from ketune.studies.definition import experiment_name, load_study
-from ketune.studies.experiments import find, head
 from ketune.studies.results import Result, read_result
 
 _PUBLISHED = Path("published.yaml")

@@ -1,0 +1,1 @@
+"""Starting ms-swift: command lines, processes, failures, checkpoints."""

@@ -1,6 +1,6 @@
 """Checkpoints that are whole: sealed once every byte is on the disk, checked before a resume.
 
-Sealed by the training process (ketune/swift/plugins/guard.py), read by the stage. `checkpoint-N`
+Sealed by the training process (ketune/training/plugins/guard.py), read by the stage. `checkpoint-N`
 was saved on schedule. `interrupted-N` was saved because somebody asked the run to stop: its other
 name keeps it out of the trainer's choice of the best checkpoint and of its rotation.
 """

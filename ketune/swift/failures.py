@@ -21,6 +21,9 @@ _CGROUP = (  # counters of processes that the kernel killed for memory: version 
     Path("/sys/fs/cgroup/memory.events"),
     Path("/sys/fs/cgroup/memory/memory.oom_control"),
 )
+# The line by which torch's launcher names the rank that failed first, and a rank's own lines.
+_ROOT_CAUSE = re.compile(r"Root Cause.*?\brank\s*:\s*(\d+)", re.DOTALL)
+_RANK = re.compile(r"^\[rank(\d+)\]:\s?")
 
 
 @dataclass(frozen=True)
@@ -135,3 +138,14 @@ def _free(directory: Path) -> str:
     while not directory.exists():
         directory = directory.parent
     return f"{shutil.disk_usage(os.fspath(directory)).free / 2**30:.1f} GiB"
+
+
+def root_cause(log: str) -> str:
+    """The lines of the rank that failed first, where torch's launcher names one; else `log`.
+
+    The other ranks die of the first one's failure, and the launcher reports all of them.
+    """
+    found = _ROOT_CAUSE.findall(log)
+    lines = [line for line in log.splitlines() if _RANK.match(line)]
+    own = [_RANK.sub("", line) for line in lines if found and _RANK.match(line)[1] == found[-1]]  # type: ignore[index]
+    return "\n".join(own) or log

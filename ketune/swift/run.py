@@ -26,8 +26,8 @@ from ketune.swift.failures import (
     explain_stop,
     is_full,
     out_of_memory_kills,
+    root_cause,
 )
-from ketune.swift.launch import root_cause
 
 _GRACE = 15.0  # seconds between asking a child that saves nothing to stop and killing it
 _PATIENCE = 1800.0  # the same where it finishes a step, an evaluation that is due, and a checkpoint

@@ -1,0 +1,1 @@
+"""The records that cross stages: rows, tasks, completions, outcomes."""

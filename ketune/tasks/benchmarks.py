@@ -11,11 +11,10 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from ketune.params.schema import Benchmark
+from ketune.params.schema import Baseline, Benchmark
+from ketune.paths import TEST
 from ketune.runtime import StageError
 from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
-
-TEST_SPLIT = Path("data/prepared/test.jsonl")
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, pattern=r"\S")]
 
@@ -56,13 +55,13 @@ class _HumanEvalRow(TypedDict):
 _HUMAN_EVAL_ROW = TypeAdapter(_HumanEvalRow)
 
 
-def load_tasks(benchmarks: Iterable[Benchmark], test_split: Path = TEST_SPLIT) -> list[Task]:
+def load_tasks(benchmarks: Iterable[Benchmark], test_split: Path = TEST) -> list[Task]:
     """Tasks of `benchmarks`, in their order; `dataset` is the prepared test split.
 
     A benchmark's file is a JSON array or JSON Lines of tasks in Qiskit HumanEval's form.
 
-    Raises StageError: a missing file, one whose MD5 is not the pinned one, a row that is no task, a
-    second task of one id, or a test that cannot be run, with the row's number.
+    Raises StageError: a missing file, one without tasks or whose MD5 is not the pinned one, a row
+    that is no task, a second task of one id, or a test that cannot be run, with the row's number.
     """
     tasks: list[Task] = []
     for benchmark in benchmarks:
@@ -71,6 +70,16 @@ def load_tasks(benchmarks: Iterable[Benchmark], test_split: Path = TEST_SPLIT) -
         else:
             tasks += _from_file(benchmark, Path(benchmark.path), benchmark.type)
     return tasks
+
+
+def applicable(tasks: Iterable[Task], baseline: Baseline) -> list[Task]:
+    """The tasks that a baseline answers, in order: the others are no failures of it."""
+    return [
+        task
+        for task in tasks
+        if (baseline.multimodal or not task.images)
+        and (baseline.benchmarks is None or task.benchmark in baseline.benchmarks)
+    ]
 
 
 def _from_sample(sample: PreparedSample, benchmark: str) -> Task:
@@ -108,6 +117,8 @@ def _from_file(
         if task.task_id in tasks:
             raise StageError(f"{where}: task_id: a second {row['task_id']!r}; ids must differ")
         tasks[task.task_id] = task
+    if not tasks:
+        raise StageError(f"{path}: holds no task; remove {benchmark.name} from benchmarks")
     return list(tasks.values())
 
 

@@ -1,6 +1,5 @@
 """The completions file: what a model answered, one JSON object a line."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -8,7 +7,8 @@ from typing import Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from ketune.runtime import StageError, atomic_open, read_jsonl
+from ketune.runtime import StageError, read_jsonl
+from ketune.tasks.records import write_records
 
 Condition = Literal["standard", "blank_images"]
 
@@ -27,6 +27,26 @@ class Completion(TypedDict):
     sample: int
     completion: str
     truncated: bool
+
+
+class Outcome(TypedDict):
+    """What became of one completion. Code tasks have an outcome, questions have similarities.
+
+    `scorable` is false where the reference solution does not pass in the judge either.
+    """
+
+    task_id: str
+    benchmark: str
+    condition: Condition
+    sample: int
+    type: str
+    category: str
+    multimodal: bool
+    scorable: bool
+    outcome: str | None
+    detail: str
+    rouge_l: float | None
+    bleu: float | None
 
 
 _COMPLETION = TypeAdapter(Completion)
@@ -62,6 +82,4 @@ def read_completions(path: Path) -> list[Completion]:
 
 def write_completions(path: Path, completions: Iterable[Completion]) -> None:
     """Write completions in the given order, atomically."""
-    with atomic_open(path) as file:
-        for completion in completions:
-            file.write(json.dumps(completion, ensure_ascii=False) + "\n")
+    write_records(path, completions)

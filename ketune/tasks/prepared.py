@@ -2,18 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from ketune.dataset.contract import Category, SampleType
-from ketune.runtime import StageError, read_jsonl
-from ketune.tasks.splits import Split
+from ketune.tasks.kinds import Category, SampleType, Split
+from ketune.tasks.records import read_records
 
 IMAGE_TAG = "<image>"
-
-_Line = TypeVar("_Line")
 
 
 class Message(TypedDict):
@@ -72,7 +69,7 @@ def read_prepared(path: Path) -> list[PreparedSample]:
 
     Raises StageError: no such file, or a line that is not a sample.
     """
-    return _read(path, _SAMPLE)
+    return read_records(path, _SAMPLE, "prepare")
 
 
 def contaminated_tasks(path: Path) -> set[str]:
@@ -83,7 +80,7 @@ def contaminated_tasks(path: Path) -> set[str]:
     """
     return {
         finding["task"]
-        for finding in _read(path, _FINDING)
+        for finding in read_records(path, _FINDING, "prepare")
         if finding["split"] != "test" and not finding["dropped"]
     }
 
@@ -101,19 +98,3 @@ def question(sample: PreparedSample) -> str:
 def answer(sample: PreparedSample) -> str:
     """The reference answer: for a function_completion, the body only."""
     return sample["messages"][1]["content"]
-
-
-def _read(path: Path, schema: TypeAdapter[_Line]) -> list[_Line]:
-    if not path.is_file():
-        raise StageError(f"{path} not found; run the prepare stage (dvc repro prepare)")
-    lines = []
-    for number, row in enumerate(read_jsonl(path), 1):
-        try:
-            lines.append(schema.validate_python(row))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise StageError(
-                f"{path}:{number}: {field}: {first['msg']}; run the prepare stage again"
-            ) from None
-    return lines

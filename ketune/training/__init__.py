@@ -1,0 +1,1 @@
+"""What `swift sft` is told, and what it did."""

@@ -1,20 +1,19 @@
-"""Parameters as ms-swift command lines. Names and traps: ms-swift 4.6 command line reference."""
+"""Parameters as the command line of `swift sft`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from ketune.models.locate import Model
+from ketune.models.settle import WHOLE_WEIGHTS
 from ketune.params import Params
-from ketune.swift.launch import processes
+from ketune.paths import TRAIN, VALIDATION
+from ketune.swift.command import base_model, command_line
+from ketune.training.processes import processes
 
-TRAIN = Path("data/prepared/train.jsonl")
-VALIDATION = Path("data/prepared/validation.jsonl")
-
-WHOLE_WEIGHTS = "ketune/models/plugins/whole_weights.py"  # the base loads whole, or not at all
 # Reports what is trained; imported by path, as ms-swift imports plugins. See its docstring.
 OBSERVER = "ketune/training/plugins/observer.py"
-GUARD = "ketune/swift/plugins/guard.py"  # whole checkpoints, the end on request
+GUARD = "ketune/training/plugins/guard.py"  # whole checkpoints, the end on request
 METER = "ketune/training/plugins/meter.py"  # counts what is computed
 TRACKER = "ketune/training/plugins/tracker.py"  # what a record is of, with report_to
 MIXED_BATCHES = "ketune/training/plugins/mixed_batches.py"  # with fsdp
@@ -49,13 +48,19 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
+def training_keys(params: Params) -> dict[str, Any]:
+    """The flat training keys and their values, in the order of params.yaml."""
+    sections = {"data", "baselines", "generation", "benchmarks", "evaluation"}
+    return params.model_dump(exclude=sections)
+
+
 def training_arguments(
     params: Params, model: Model, output_dir: Path, resume_from: Path | None
 ) -> list[str]:
     """Arguments of `swift sft`. The base is evaluated before the first step, once."""
     arguments = {
         name: value
-        for name, value in params.training().items()
+        for name, value in training_keys(params).items()
         if name not in _BASE_KEYS | OWN_KEYS and _OFF.get(name) != value
     }
     arguments |= {
@@ -82,25 +87,7 @@ def training_arguments(
         }
     if resume_from is not None:
         arguments["resume_from_checkpoint"] = resume_from
-    return _command_line(_base_model(params, model) | arguments | _ALWAYS)
-
-
-def export_arguments(params: Params, model: Model, adapter: Path, output_dir: Path) -> list[str]:
-    """Arguments of `swift export` that merge `adapter` into its base."""
-    arguments: dict[str, Any] = {
-        "adapters": adapter,
-        "merge_lora": True,
-        "output_dir": output_dir,
-        "torch_dtype": params.torch_dtype,
-        "system": params.system,
-        "max_pixels": params.max_pixels,  # a plugin may put it into the processor's files
-        "use_hf": True,
-        "exist_ok": False,
-        "safe_serialization": True,
-    }
-    if params.use_cpu:
-        arguments["device_map"] = "cpu"
-    return _command_line(_base_model(params, model) | arguments)
+    return command_line(base_model(params, model) | arguments | _ALWAYS)
 
 
 def _fsdp(*, recompute: bool) -> str:
@@ -114,28 +101,3 @@ def _fsdp(*, recompute: bool) -> str:
         "activation_checkpointing": recompute,
     }
     return json.dumps({"fsdp": "full_shard auto_wrap", "fsdp_config": config})
-
-
-def _base_model(params: Params, model: Model) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"model": model.name}
-    if model.revision is not None:
-        arguments["model_revision"] = model.revision
-    if params.model_type != "auto":
-        arguments["model_type"] = params.model_type
-    if params.template != "auto":
-        arguments["template"] = params.template
-    if params.external_plugins:
-        arguments["external_plugins"] = params.external_plugins
-    return arguments
-
-
-def _command_line(arguments: dict[str, Any]) -> list[str]:
-    line = []
-    for name, value in arguments.items():
-        values = value if isinstance(value, list) else [value]
-        line += [f"--{name}", *(_text(item) for item in values)]
-    return line
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ketune.params import Params
-from ketune.swift.launch import global_batch, processes
 from ketune.training.counts import Counts
 from ketune.training.flops import Training, count_passes, padded, read_architecture
 from ketune.training.logs import History
+from ketune.training.processes import global_batch, processes
 
 _TERA = 1e12
 

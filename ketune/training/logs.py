@@ -24,7 +24,7 @@ _STEP = "global_step/max_steps"
 
 # Columns of the two curves, with ms-swift's names where they differ. Training and evaluation have
 # a file each: `dvc plots` would draw an empty cell as 0.
-TRAIN_CURVE = {
+TRAIN_COLUMNS = {
     "step": "step",
     "epoch": "epoch",
     "train_loss": "loss",
@@ -32,13 +32,13 @@ TRAIN_CURVE = {
     "learning_rate": "learning_rate",
     "grad_norm": "grad_norm",
 }
-EVAL_CURVE = {
+EVAL_COLUMNS = {
     "step": "step",
     "epoch": "epoch",
     "eval_loss": "eval_loss",
     "eval_token_acc": "eval_token_acc",
 }
-_LOGGED = {*TRAIN_CURVE.values(), *EVAL_CURVE.values()}
+_LOGGED = {*TRAIN_COLUMNS.values(), *EVAL_COLUMNS.values()}
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def read_history(directory: Path) -> History:
 
 
 def write_curve(path: Path, history: History, columns: dict[str, str]) -> None:
-    """Write a line for each step that logged all of `columns`: TRAIN_CURVE or EVAL_CURVE.
+    """Write a line for each step that logged all of `columns`: TRAIN_COLUMNS or EVAL_COLUMNS.
 
     A column that no step logged is left out: Liger's fused loss gives no token accuracy.
     """

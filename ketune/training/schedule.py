@@ -16,7 +16,6 @@ from PIL import Image
 
 from ketune.params import Params
 from ketune.runtime import StageError, read_jsonl
-from ketune.swift.launch import global_batch, processes
 from ketune.training.counts import Work
 from ketune.training.flops import (
     Architecture,
@@ -26,6 +25,7 @@ from ketune.training.flops import (
     read_architecture,
     tokens_of_image,
 )
+from ketune.training.processes import global_batch, processes
 
 _CHARACTERS = 4  # a token
 _TEMPLATE = 16  # tokens of the chat template around a row's two messages

@@ -18,6 +18,7 @@ from typing import Any
 
 from ketune.params import Params
 from ketune.runtime import write_json
+from ketune.training.arguments import training_keys
 
 _RUN = "run.json"
 
@@ -64,12 +65,13 @@ def describe(params: Params, key: str) -> dict[str, Any]:
     return {
         "name": experiment or "-".join(filter(None, [place, variant])),
         "experiment": experiment,
-        "profile": params.profile,
+        "model": params.model,
+        "data": params.data.source,
         "variant": variant,
         "git_revision": revision or None,
         "dvc_baseline_revision": os.environ.get("DVC_EXP_BASELINE_REV"),
         "run_key": key,
-        "params": params.training(),
+        "params": training_keys(params),
     }
 
 
@@ -89,7 +91,7 @@ def _wandb(params: Params, directory: Path, key: str) -> dict[str, str]:
         # wandb refuses the id of a deleted run: another directory is another run.
         "WANDB_RUN_ID": f"{key[:12]}-{directory.name}"[:64],
         "WANDB_RESUME": "allow",
-        "WANDB_TAGS": f"{params.profile},{_variant(params)},r{params.lora_rank}",
+        "WANDB_TAGS": f"{Path(params.model).name},{_variant(params)},r{params.lora_rank}",
         # A remote's URL may hold a token; the revision is in the run's configuration.
         "WANDB_DISABLE_GIT": "true",
         "WANDB_DISABLE_CODE": "true",

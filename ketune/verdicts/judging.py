@@ -1,7 +1,7 @@
 """Verdicts of many programs. Each is kept as it comes, so that a killed run resumes.
 
-A verdict is found again by everything that determines it: the program with its test and limits,
-the judge's own code, and the packages that programs run with.
+Verdicts are keyed by a hash of all that determines them: the program with its test and limits, the
+judge's own code, and the packages that programs run with.
 """
 
 import hashlib
@@ -14,16 +14,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 import ketune.judge
 from ketune.judge import JudgeUnavailable, Program, Verdict, judge
 from ketune.params.schema import EvaluationParams
+from ketune.paths import LOCK
 from ketune.runtime import StageError, file_sha256, read_jsonl, versions
 from ketune.scratch import drop_half_line, run_key, scratch_directory
 
-LOCK = Path("requirements.lock")
 _SANDBOX_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -54,6 +55,17 @@ def judged(
             known = _complete(distinct, params, name, scratch.path / f"run-{run}.jsonl")
             verdicts.append([known[key] for key in keys])
         yield verdicts
+
+
+def provenance(params: EvaluationParams) -> dict[str, Any]:
+    """What verdicts depend on beside the programs."""
+    return {
+        "isolation": "bubblewrap",
+        "timeout_s": params.timeout,
+        "memory_mb": params.memory_mb,
+        "stitching": params.stitching,
+        "versions": environment(),
+    }
 
 
 def environment() -> dict[str, str]:

@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketune.judge import Outcome, Verdict
-from ketune.params.schema import EvaluationParams
-from ketune.runtime import StageError
-from ketune.tasks.benchmarks import Task
-from ketune.verdicts.calibration import (
+from ketune.calibration.record import (
     calibrate,
     check_ceilings,
     is_scorable,
@@ -20,6 +16,10 @@ from ketune.verdicts.calibration import (
     time_limit,
     write_calibration,
 )
+from ketune.judge import Outcome, Verdict
+from ketune.params.schema import EvaluationParams
+from ketune.runtime import StageError
+from ketune.tasks.benchmarks import Task
 
 PARAMS = EvaluationParams(
     timeout=20.0,

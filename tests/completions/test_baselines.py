@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ketune.completions.imported import applicable, import_completions
+from ketune.generation.imported import applicable, import_completions
 from ketune.params import Baseline
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from ketune.calibration.record import Calibration
 from ketune.judge import JudgeUnavailable, Verdict
 from ketune.params.schema import EvaluationParams
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion
-from ketune.verdicts.calibration import Calibration
 from ketune.verdicts.outcomes import Outcome, scored
 
 PARAMS = EvaluationParams(

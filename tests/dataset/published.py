@@ -16,9 +16,9 @@ from PIL import Image as Pillow
 from ruamel.yaml import YAML
 
 from ketune.dataset.preparation import prepare_rows
-from ketune.dataset.sources import locate_directory, write_raw
 from ketune.dataset.statistics import summarise
 from ketune.params import Benchmark, load_params
+from ketune.sources.sources import locate_directory, write_raw
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

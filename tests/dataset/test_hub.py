@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from ketune.tasks.splits import SPLITS
+from ketune.tasks.kinds import SPLITS
 from tests.dataset.published import (
     good_splits,
     run_stage,

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ketune.dataset.contract import MAX_CHARACTERS
-from ketune.dataset.raw import raw_file
+from ketune.sources.raw import raw_file
 from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
 from tests.dataset.published import (
     Row,

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ketune.dataset.raw import raw_file
 from ketune.runtime import StageError
+from ketune.sources.raw import raw_file
+from ketune.tasks.kinds import SPLITS
 from ketune.tasks.prepared import answer, question, read_prepared
-from ketune.tasks.splits import SPLITS
 from tests.dataset.published import (
     Row,
     encode,

@@ -19,8 +19,8 @@ from ketune.dataset.siblings import (
     first_splits,
     groups_across,
 )
+from ketune.tasks.kinds import SPLITS
 from ketune.tasks.prepared import read_prepared
-from ketune.tasks.splits import SPLITS
 from tests.dataset.published import (
     Row,
     Splits,

@@ -13,11 +13,11 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, Image, Value, load_dataset
 from PIL import Image as Pillow
 
-from ketune.dataset.raw import raw_file, raw_rows
-from ketune.dataset.sources import is_local, locate_directory, select_files, write_raw
 from ketune.runtime import StageError
+from ketune.sources.raw import raw_file, raw_rows
+from ketune.sources.sources import is_local, locate_directory, select_files, write_raw
+from ketune.tasks.kinds import SPLITS
 from ketune.tasks.prepared import answer, question, read_prepared
-from ketune.tasks.splits import SPLITS
 from stages.ingest import main as ingest_main
 from tests.dataset.published import (
     Row,

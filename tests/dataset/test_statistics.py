@@ -14,7 +14,7 @@ from ketune.dataset.statistics import (
     distribution,
     summarise,
 )
-from ketune.tasks.splits import Split
+from ketune.tasks.kinds import Split
 
 
 def facts(prompt: str, image: str | None = None) -> RowFacts:

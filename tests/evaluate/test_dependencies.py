@@ -11,7 +11,7 @@ from tests.evaluate.project import REPOSITORY
 # What every stage shares, and what DVC watches as parameters.
 PLUMBING = (
     *("stages/__init__.py", "ketune/runtime.py", "ketune/scratch.py", "ketune/params/"),
-    *("ketune/completions/__init__.py", "ketune/dataset/__init__.py", "ketune/tasks/splits.py"),
+    *("ketune/completions/__init__.py", "ketune/dataset/__init__.py", "ketune/tasks/kinds.py"),
 )
 LOADED = """
 import importlib, sys

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from ketune.commands import score
 from ketune.runtime import StageError
-from ketune.scoring import command as score
 from stages import calibrate
 from tests.evaluate.project import REPOSITORY, make_project, task
 
@@ -27,7 +27,7 @@ class Absent(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Absent())
-from ketune.scoring.command import main
+from ketune.commands.score import main
 main()
 """
 

@@ -98,7 +98,7 @@ def test_neither_evaluate_nor_score_nor_calibrate_needs_what_a_gpu_machine_has()
     heavy = ("torch", "swift", "transformers", "peft", "vllm", "datasets", "pyarrow", "dvc")
     code = (
         "import sys\n"
-        "import stages.calibrate, stages.evaluate, ketune.scoring.command\n"
+        "import stages.calibrate, stages.evaluate, ketune.commands.score\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     found = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ketune.runtime import read_jsonl
-from ketune.tasks.splits import SPLITS
+from ketune.tasks.kinds import SPLITS
 from tests.graph.conftest import Clone
 from tests.tracking.secrets import TOKENS, assert_no_secret
 

@@ -12,8 +12,8 @@ import pytest
 
 from ketune.models.locate import locate_model
 from ketune.params import Params, load_params
-from ketune.swift.launch import keep_global_batch
 from ketune.training.arguments import training_arguments
+from ketune.training.processes import keep_global_batch
 from tests.swift.workspace import Workspace
 
 PLUGINS = Path(__file__).parent / "plugins"

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
-from ketune.swift import launch
-from ketune.swift.launch import (
+from ketune.training import processes as launch
+from ketune.training.arguments import training_arguments
+from ketune.training.processes import (
     check_scale,
     global_batch,
     keep_global_batch,
@@ -19,7 +20,6 @@ from ketune.swift.launch import (
     node_rank,
     root_cause,
 )
-from ketune.training.arguments import training_arguments
 from stages import train
 from tests.swift.conftest import changed, full
 from tests.swift.test_arguments import pairs
@@ -38,7 +38,7 @@ def test_several_processes_are_started_by_torch_on_a_free_port(full: Params) -> 
     line = launcher(changed(full, nproc_per_node=4))
     assert line[:4] == ["-m", "torch.distributed.run", "--nproc_per_node", "4"]
     assert "--standalone" in line
-    assert line[-1].endswith("ketune/swift/worker.py")
+    assert line[-1].endswith("ketune/training/worker.py")
     sharded = changed(full, deepspeed="zero2_offload")
     assert launcher(sharded)[:4] == ["-m", "torch.distributed.run", "--nproc_per_node", "1"]
 

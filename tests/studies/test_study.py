@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ketune.revisions.experiments import find
 from ketune.runtime import StageError
-from ketune.studies.experiments import find
 from ketune.studies.running import run_study
 from ketune.studies.table import as_json, as_markdown, as_text, tabulate
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ketune.dataset.raw import RAW_SCHEMA
 from ketune.judge import Program, Verdict
 from ketune.runtime import StageError
+from ketune.sources.raw import RAW_SCHEMA
 from ketune.synthetic import generate as generating
 from ketune.synthetic.families import CORE
 from ketune.synthetic.generate import generate

@@ -1,0 +1,1 @@
+"""Plugins of ms-swift, by base model."""

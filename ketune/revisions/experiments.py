@@ -1,16 +1,12 @@
 """DVC experiments by name: what they hold, read from git without checking anything out."""
 
-import io
 import json
 import re
 import subprocess
-import tarfile
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ketune.params import Params, load_params, read_yaml
+from ketune.params import Params, parse_yaml, validate
 from ketune.runtime import StageError
 
 _REFERENCE = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
@@ -56,17 +52,14 @@ def read_json(experiment: Experiment, path: str) -> dict[str, Any] | None:
 
 
 def read_params(experiment: Experiment) -> Params:
-    """Effective parameters of the experiment.
+    """Parameters of the experiment.
 
-    Raises StageError when today's schema does not take them.
+    Raises StageError when it has none, or today's schema does not take them.
     """
-    archive = _run("archive", "--format=tar", experiment.commit, "params.yaml", "profiles").stdout
-    with tempfile.TemporaryDirectory() as directory:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            # An argument since Python 3.11.4 alone.
-            files.extraction_filter = getattr(tarfile, "data_filter", None)
-            files.extractall(directory)
-        return load_params(Path(directory))
+    where = f"params.yaml of {experiment.name}"
+    return validate(
+        Params, parse_yaml(read_file(experiment, "params.yaml") or "", where), where, {}
+    )
 
 
 def is_complete(experiment: Experiment, stage: str) -> bool:
@@ -78,10 +71,7 @@ def is_complete(experiment: Experiment, stage: str) -> bool:
     text = read_file(experiment, "dvc.lock")
     if text is None:
         return False
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        stages = read_yaml(Path(file.name))["stages"]
+    stages = parse_yaml(text, f"dvc.lock of {experiment.name}")["stages"]
     made = {
         out["path"]: (name, out.get("md5"))
         for name, entry in stages.items()

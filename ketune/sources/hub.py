@@ -18,7 +18,7 @@ from huggingface_hub.hf_api import DatasetInfo, RepoSibling
 from huggingface_hub.utils import logging
 
 from ketune.runtime import StageError, file_sha256
-from ketune.tasks.splits import Split
+from ketune.tasks.kinds import Split
 
 _TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ketune.dataset.raw import check_columns, parquet_batches, readable, write_split
 from ketune.runtime import StageError
-from ketune.tasks.splits import SPLITS, Split
+from ketune.sources.raw import check_columns, parquet_batches, readable, write_split
+from ketune.tasks.kinds import SPLITS, Split
 
 _BATCH_ROWS = 64
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
@@ -78,7 +78,7 @@ def locate_directory(source: str) -> Located:
 def locate_hub(source: str, revision: str) -> Located:
     """The split files of a hub dataset, downloaded. Raises StageError as `hub.download` does."""
     # Imported here: the library takes a second that the other sources need not wait.
-    from ketune.dataset.hub import download  # noqa: PLC0415
+    from ketune.sources.hub import download  # noqa: PLC0415
 
     commit, files = download(source, revision, select_files)
     return Located(files, None, revision, commit)

@@ -9,22 +9,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ketune.completions.imported import applicable, import_completions
+from ketune.calibration.record import Calibration, read_calibration
+from ketune.generation.imported import import_completions
 from ketune.params import Baseline, Benchmark, load_params
-from ketune.runtime import StageError, read_jsonl, stage_main, write_json
+from ketune.paths import CALIBRATION
+from ketune.runtime import StageError, file_sha256, read_jsonl, versions, write_json
+from ketune.scoring.outcomes import score
 from ketune.scoring.summary import summarise
-from ketune.tasks.benchmarks import load_tasks
-from ketune.verdicts.calibration import Calibration, read_calibration
-from ketune.verdicts.outcomes import provenance, scored, write_outcomes
+from ketune.tasks.benchmarks import applicable, load_tasks
+from ketune.tasks.records import write_records
+from ketune.verdicts.completions import judged_completions
+from ketune.verdicts.judging import provenance
 
-CALIBRATION = Path("data/calibration.json")
 _PASS_AT = {1, 5, 10}
 _SLICES = ("all", "scorable", "text", "multimodal", "multimodal_blank_images")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Score one file; print the table, write outcomes and figures beside it or to --out."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(argv)
     path: Path = arguments.file
     params = load_params()
     benchmarks = _benchmarks(path, params.benchmarks, arguments.benchmark)
@@ -39,14 +42,22 @@ def main() -> None:
         }
     )
     calibration, note = _calibration(benchmarks)
-    with scored(tasks, completions, evaluation, path.stem, calibration=calibration) as outcomes:
+    with judged_completions(
+        tasks, completions, evaluation, path.stem, calibration=calibration
+    ) as verdicts:
+        outcomes = score(tasks, completions, verdicts, calibration)
         figures = summarise(outcomes, evaluation.pass_at)
         directory = arguments.out or path.parent
         rows, scores = (
             directory / f"{path.stem}.{end}" for end in ("outcomes.jsonl", "scores.json")
         )
-        made_from = provenance(evaluation, path, CALIBRATION if calibration else None)
-        write_outcomes(rows, outcomes)
+        made_from = {
+            "judge": provenance(evaluation),
+            "completions_sha256": file_sha256(path),
+            "calibration_sha256": file_sha256(CALIBRATION) if calibration else None,
+            "versions": versions("rouge-score", "sacrebleu"),
+        }
+        write_records(rows, outcomes)
         write_json(scores, figures | {"provenance": made_from})
     print("\n".join([*_table(figures, evaluation.pass_at), note, f"{rows}, {scores}"]))
 
@@ -140,7 +151,3 @@ def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
 def _rate(part: dict[str, float], key: str) -> str:
     rate, low, high = (100 * part[name] for name in (key, f"{key}_low", f"{key}_high"))
     return f"{rate:5.1f} % [{low:.1f}, {high:.1f}]"
-
-
-if __name__ == "__main__":
-    stage_main(main)

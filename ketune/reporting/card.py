@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ketune.dataset.contract import CATEGORIES, SAMPLE_TYPES
+from ketune.tasks.kinds import CATEGORIES, SAMPLE_TYPES, SPLITS
 from ketune.tasks.prepared import PreparedSample, answer, question
-from ketune.tasks.splits import SPLITS
 
 _SOURCES = 10  # documents listed by name
 _HUB = "https://huggingface.co/datasets"

@@ -1,4 +1,4 @@
-"""Baselines: the tasks that one answers, and completions that were produced elsewhere."""
+"""Completions that were produced elsewhere."""
 
 import hashlib
 import json
@@ -10,7 +10,6 @@ from typing import Annotated, Any, NotRequired
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from ketune.params import Baseline
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion, Condition
@@ -26,16 +25,6 @@ class _Row(TypedDict):
 
 
 _ROW = TypeAdapter(_Row)
-
-
-def applicable(tasks: Iterable[Task], baseline: Baseline) -> list[Task]:
-    """The tasks that a baseline answers, in order: the others are no failures of it."""
-    return [
-        task
-        for task in tasks
-        if (baseline.multimodal or not task.images)
-        and (baseline.benchmarks is None or task.benchmark in baseline.benchmarks)
-    ]
 
 
 def import_completions(

@@ -1,12 +1,11 @@
 """Several processes and nodes: the launcher's command line, the global batch, contradictions.
 
 Processes are started by torch's elastic launcher, as ms-swift's own command does
-(swift/cli/main.py); `ketune/swift/worker.py` stands between the two so that no rank outlives its
+(swift/cli/main.py); `ketune/training/worker.py` stands between the two so that no rank outlives its
 launcher.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +16,6 @@ from ketune.runtime import StageError
 _WORKER = Path(__file__).with_name("worker.py")
 _PORT = "29500"
 DEEPSPEED = ("zero0", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload")
-# The line by which torch's launcher names the rank that failed first, and a rank's own lines.
-_ROOT_CAUSE = re.compile(r"Root Cause.*?\brank\s*:\s*(\d+)", re.DOTALL)
-_RANK = re.compile(r"^\[rank(\d+)\]:\s?")
 
 
 def processes(params: Params) -> int:
@@ -131,7 +127,7 @@ def _check_sharding(params: Params, name: str) -> None:
         )
     if name == "fsdp" and processes(params) == 1:
         raise StageError("fsdp shards over processes: set nproc_per_node above 1")
-    if value == "zero3" or name == "fsdp":
+    if value.startswith("zero3") or name == "fsdp":
         wants = {"init_weights": params.init_weights in {"pissa", "olora"}}
         wants["use_dora"] = params.use_dora
         for key in (key for key, wanted in wants.items() if wanted):
@@ -149,14 +145,3 @@ def _check_gpus(wanted: int) -> None:
             f"nproc_per_node is {wanted} and {visible} GPUs are visible; lower it, or check "
             "CUDA_VISIBLE_DEVICES"
         )
-
-
-def root_cause(log: str) -> str:
-    """The lines of the rank that failed first, where torch's launcher names one; else `log`.
-
-    The other ranks die of the first one's failure, and the launcher reports all of them.
-    """
-    found = _ROOT_CAUSE.findall(log)
-    lines = [line for line in log.splitlines() if _RANK.match(line)]
-    own = [_RANK.sub("", line) for line in lines if found and _RANK.match(line)[1] == found[-1]]  # type: ignore[index]
-    return "\n".join(own) or log

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ketune.runtime import StageError, file_sha256, write_json
-from ketune.tasks.splits import SPLITS, Split
+from ketune.tasks.kinds import SPLITS, Split
 
 TEXT_COLUMNS = ("question", "answer", "category", "type", "test_code", "entry_point", "source")
 

@@ -6,14 +6,14 @@ ketune study table peft                    # after the runs; --md for a pull req
 """
 
 import argparse
+from collections.abc import Sequence
 
-from ketune.params import load_params
-from ketune.runtime import stage_main
+from ketune.params.profile import held_profile
 from ketune.studies.running import run_study
 from ketune.studies.table import as_json, as_markdown, as_text, tabulate
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run a study, or print its tables."""
     parser = argparse.ArgumentParser(
         prog="ketune study",
@@ -32,15 +32,11 @@ def main() -> None:
     form = table.add_mutually_exclusive_group()
     form.add_argument("--md", action="store_true", help="markdown, for a pull request")
     form.add_argument("--json", action="store_true", help="every figure")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if arguments.command == "run":
-        profile = arguments.profile or load_params().profile
+        profile = arguments.profile or held_profile()
         run_study(arguments.study, profile, arguments.stage, queue=arguments.queue)
         return
     tables = tabulate(arguments.study, arguments.profile)
     render = as_json if arguments.json else as_markdown if arguments.md else as_text
     print(render(tables), end="")
-
-
-if __name__ == "__main__":
-    stage_main(main)

@@ -12,17 +12,17 @@ from dvc.repo import Repo
 from dvc.scm import SCMError
 from dvc_data.index import DataIndexDirError
 
+from ketune.paths import FINETUNED, OUTCOMES
 from ketune.runtime import StageError, read_jsonl
 
-OUTCOMES = Path("data/outcomes")
-MODEL, WORKSPACE = "finetuned", "workspace"
+WORKSPACE = "workspace"
 _NEEDED = {
     *("task_id", "benchmark", "condition", "type", "category", "multimodal"),
     *("scorable", "outcome", "rouge_l", "bleu"),
 }
 _NUMBER = (int, float, NoneType)
 # What the comparison itself shows, task by task.
-_SHOWN_BELOW = ("metrics/evaluate/", "metrics/generate/")
+_SHOWN_BELOW = ("metrics/evaluate/", "metrics/judge/", "metrics/generate/")
 
 
 def read_outcomes(name: str) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def read_outcomes(name: str) -> list[dict[str, Any]]:
 def split(name: str) -> tuple[str, str]:
     """("REVISION", "MODEL") of REVISION:MODEL or REVISION."""
     revision, _, model = name.partition(":")
-    return revision, model or MODEL
+    return revision, model or FINETUNED
 
 
 def changes(a: str, b: str) -> dict[str, dict[str, tuple[Any, Any]]]:

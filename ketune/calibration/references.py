@@ -1,42 +1,14 @@
-"""What the judge can score here: reference solutions, run as completions are.
-
-A task is scorable when its reference passes in every run. One that passes in some is flaky, one
-that passes in none unscorable: neither says anything about a model. A task without a reference is
-assumed to be scorable.
-"""
+"""Reference solutions, run as completions are: what can be scored here, and in what time."""
 
 from collections.abc import Sequence
 from math import ceil, log2
-from pathlib import Path
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
-
+from ketune.calibration.record import Calibration
 from ketune.completions.programs import build_program
 from ketune.judge import Program, Verdict
 from ketune.params.schema import EvaluationParams
-from ketune.runtime import StageError, write_json
+from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
-
-
-@with_config(ConfigDict(extra="forbid", strict=True))
-class BenchmarkCalibration(TypedDict):
-    """The code tasks of one benchmark by id, in their order; each is in one of the first four.
-
-    `unscorable` and `flaky` hold the reference's failure. `limits` has the seconds of those tasks
-    that get more than `evaluation.timeout`.
-    """
-
-    scorable: list[str]
-    assumed: list[str]
-    flaky: dict[str, str]
-    unscorable: dict[str, str]
-    limits: dict[str, float]
-
-
-Calibration = dict[str, BenchmarkCalibration]
-
-_CALIBRATION = TypeAdapter(Calibration)
 
 
 def reference_programs(tasks: Sequence[Task], params: EvaluationParams) -> list[Program]:
@@ -91,28 +63,6 @@ def time_limit(reference_seconds: float, params: EvaluationParams) -> float:
     return params.timeout * float(2 ** ceil(log2(wanted / params.timeout)))
 
 
-def is_scorable(calibrated: Calibration | None, task: Task) -> bool:
-    """Whether a failure on `task` is the model's; assumed without a calibration.
-
-    Raises StageError for a code task that the calibration does not know.
-    """
-    if calibrated is None or task.type == "qa":
-        return True
-    part = calibrated.get(task.benchmark)
-    if part is not None:
-        if task.task_id in part["scorable"] or task.task_id in part["assumed"]:
-            return True
-        if task.task_id in part["flaky"] or task.task_id in part["unscorable"]:
-            return False
-    raise StageError(f"{task.task_id} is not calibrated; run calibrate again (dvc repro calibrate)")
-
-
-def limit_of(calibrated: Calibration | None, task: Task, params: EvaluationParams) -> float:
-    """Seconds that a completion of `task` may take."""
-    limits = (calibrated or {}).get(task.benchmark, {"limits": {}})["limits"]
-    return limits.get(task.task_id, params.timeout)
-
-
 def check_ceilings(calibrated: Calibration, ceilings: dict[str, int], graphviz: str) -> None:
     """Raises StageError naming the failing tasks if fewer references pass than is recorded."""
     for name, part in calibrated.items():
@@ -127,23 +77,6 @@ def check_ceilings(calibrated: Calibration, ceilings: dict[str, int], graphviz: 
             f"{name}: {len(part['scorable'])} reference solutions pass, evaluation.ceilings "
             f"records {recorded}: {remedy}, or record the lower ceiling. Failing: {listed}"
         )
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Raises StageError: no such file, or not a calibration."""
-    if not path.is_file():
-        raise StageError(f"{path} not found; run the calibrate stage (dvc repro calibrate)")
-    try:
-        return _CALIBRATION.validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise StageError(f"{path}: {field}: {first['msg']}; run calibrate again") from None
-
-
-def write_calibration(path: Path, calibrated: Calibration) -> None:
-    """Write it as JSON, atomically."""
-    write_json(path, calibrated)
 
 
 def _reason(verdict: Verdict) -> str:

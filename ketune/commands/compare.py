@@ -6,13 +6,14 @@ ketune compare theirs.outcomes.jsonl workspace
 """
 
 import argparse
+from collections.abc import Sequence
 
 from ketune.comparison import as_json, as_markdown, as_text, compare
-from ketune.comparison.sources import changes, read_outcomes
-from ketune.runtime import StageError, stage_main
+from ketune.revisions.outcomes import changes, read_outcomes
+from ketune.runtime import StageError
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Print the comparison of b with a."""
     parser = argparse.ArgumentParser(
         prog="ketune compare",
@@ -25,7 +26,7 @@ def main() -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--md", action="store_true", help="markdown, for a pull request")
     form.add_argument("--json", action="store_true", help="everything, with all task ids")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     outcomes = [read_outcomes(name) for name in (arguments.a, arguments.b)]
     try:
         comparison = compare(*outcomes)
@@ -34,7 +35,3 @@ def main() -> None:
     render = as_json if arguments.json else as_markdown if arguments.md else as_text
     differ = changes(arguments.a, arguments.b)
     print(render(comparison, arguments.a, arguments.b, differ), end="")
-
-
-if __name__ == "__main__":
-    stage_main(main)

@@ -1,0 +1,1 @@
+"""What can be scored here: reference solutions through the judge."""

@@ -1,0 +1,41 @@
+"""The command `ketune`: every tool beside the graph, imported when it is asked for."""
+
+import importlib
+import sys
+
+from ketune.runtime import stage_main
+
+# Name: the module whose `main(argv)` it is, and what it does.
+TOOLS = {
+    "profile": ("ketune.params.profile", "write a scale, full or smoke, into params.yaml"),
+    "compare": ("ketune.commands.compare", "two models on the same tasks: a paired verdict"),
+    "score": ("ketune.commands.score", "figures of completions produced elsewhere"),
+    "study": ("ketune.commands.study", "run or tabulate a study of experiments.yaml"),
+}
+
+
+def main() -> None:
+    """Run a tool; a failure the user can act on is one line and exit status 1."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in {"-h", "--help"}:
+        print(_usage())
+        return
+    if name not in TOOLS:
+        print(f"error: no tool {name!r}\n\n{_usage()}", file=sys.stderr)
+        raise SystemExit(2)
+    tool = importlib.import_module(TOOLS[name][0])
+    stage_main(lambda: tool.main(sys.argv[2:]))
+
+
+def _usage() -> str:
+    width = max(map(len, TOOLS))
+    lines = [f"  {name:{width}}  {purpose}" for name, (_, purpose) in TOOLS.items()]
+    return "\n".join(
+        [
+            "usage: ketune TOOL [ARGUMENTS]",
+            "",
+            *lines,
+            "",
+            "The graph itself is DVC's: dvc repro, dvc exp run. `ketune TOOL --help` says more.",
+        ]
+    )

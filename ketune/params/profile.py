@@ -1,0 +1,158 @@
+"""profile: another scale, as ordinary changes to params.yaml.
+
+ketune profile smoke                            # write laptop scale into params.yaml
+ketune profile full                             # put the recommended values back
+dvc exp run $(ketune profile smoke --flags) -S lora_rank=64
+"""
+
+import argparse
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ketune.params.load import flatten, load_params, parse_yaml, read_yaml
+from ketune.runtime import StageError, atomic_open
+
+FULL = "full"  # the recommended configuration: params.yaml as it is committed
+_PARAMS = "params.yaml"
+# A profile is a scale: size and hardware. Never LoRA, the optimiser or how a model is judged.
+SCALE_KEYS = {
+    *("model", "model_revision", "model_type", "template", "external_plugins"),
+    *("torch_dtype", "bf16", "attn_impl", "use_cpu", "max_pixels", "dataloader_num_workers"),
+    *("per_device_train_batch_size", "gradient_accumulation_steps", "per_device_eval_batch_size"),
+    *("logging_steps", "eval_steps", "save_steps", "gradient_checkpointing", "padding_free"),
+    *("use_liger_kernel", "nproc_per_node", "nnodes", "deepspeed", "fsdp"),
+    *("data.source", "data.synthetic_train", "data.synthetic_validation", "data.synthetic_test"),
+    *("data.image_max_size", "generation.backend", "generation.batch_size"),
+    *("generation.max_new_tokens", "benchmarks", "evaluation.timeout"),
+}
+
+
+def profiles(root: Path = Path()) -> list[str]:
+    """Names of the profiles: `full`, and the files of profiles/."""
+    return [FULL, *sorted(file.stem for file in (root / "profiles").glob("*.yaml"))]
+
+
+def profile_changes(name: str, root: Path = Path()) -> dict[str, Any]:
+    """Dotted keys and values that bring params.yaml to a profile: those of profiles/NAME.yaml.
+
+    Of `full` they are the recommended ones, and none where params.yaml is at no other profile.
+
+    Raises StageError: no such profile, or a key that is none of size or hardware.
+    """
+    if name == FULL:
+        return {} if held_profile(root) == FULL else recommended(root)
+    path = Path("profiles") / f"{name}.yaml"
+    if not (root / path).is_file():
+        raise StageError(f"no profile {name!r}; use one of: {', '.join(profiles(root))}")
+    changes = flatten(read_yaml(root / path))
+    if other := sorted(changes.keys() - SCALE_KEYS):
+        raise StageError(f"{path}: {other[0]}: a profile may set size and hardware keys alone")
+    return changes
+
+
+def held_profile(root: Path = Path()) -> str:
+    """The profile whose every value params.yaml has, `full` if there is none."""
+    return _profile_of(flatten(read_yaml(root / _PARAMS)), root) or FULL
+
+
+def recommended(root: Path = Path()) -> dict[str, Any]:
+    """The recommended value of every key that a profile may change.
+
+    They stand in one place, the committed params.yaml: that of the newest commit reachable from
+    HEAD whose file is not a profile's.
+
+    Raises StageError without a git history that holds one.
+    """
+    values = flatten(parse_yaml(_recommended_text(root), f"{_PARAMS}, as committed"))
+    return {key: value for key, value in values.items() if key in SCALE_KEYS}
+
+
+def _recommended_text(root: Path) -> str:
+    for commit in _git(root, "log", "--format=%H", "--", _PARAMS).split():
+        text = _git(root, "show", f"{commit}:./{_PARAMS}")
+        if _profile_of(flatten(parse_yaml(text, f"{_PARAMS} of {commit[:9]}")), root) is None:
+            return text
+    raise StageError(f"{_PARAMS}: no commit holds the recommended values; restore the file")
+
+
+def overrides(changes: Mapping[str, Any]) -> list[str]:
+    """`changes` as `dvc exp run -S` takes them, without a space, for the shell to split."""
+    return [f"{key}={_hydra(value)}" for key, value in changes.items()]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write a profile into params.yaml, or print it as flags."""
+    parser = argparse.ArgumentParser(
+        prog="ketune profile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", help=f"one of: {', '.join(profiles())}")
+    parser.add_argument("--flags", action="store_true", help="print -S flags; change nothing")
+    arguments = parser.parse_args(argv)
+    changes = recommended() if arguments.name == FULL else profile_changes(arguments.name)
+    if arguments.flags:
+        print(" ".join(part for change in overrides(changes) for part in ("-S", change)))
+        return
+    changed = write(changes)
+    load_params()
+    print(f"{_PARAMS}: {len(changed)} keys changed to profile {arguments.name}")
+    for key in changed:
+        print(f"  {key}: {json.dumps(changes[key], ensure_ascii=False)}")
+
+
+def write(changes: Mapping[str, Any], root: Path = Path()) -> list[str]:
+    """Make `changes` in params.yaml as `dvc exp run -S` does; return the keys that changed."""
+    # DVC takes a second to import, and scoring alone comes without it.
+    from dvc.utils.hydra import apply_overrides  # noqa: PLC0415
+
+    before = flatten(read_yaml(root / _PARAMS))
+    changed = [key for key, value in changes.items() if before.get(key) != value]
+    # On a copy, so that a failure halfway leaves the file whole.
+    copy = root / f".new.{_PARAMS}"
+    try:
+        copy.write_bytes((root / _PARAMS).read_bytes())
+        apply_overrides(str(copy), overrides({key: changes[key] for key in changed}))
+        text = copy.read_text(encoding="utf-8")
+        # DVC's dumper keeps the columns of comments: back at full scale, no line should differ.
+        committed = _recommended_text(root) if changes == recommended(root) else text
+        if flatten(parse_yaml(text, _PARAMS)) == flatten(parse_yaml(committed, _PARAMS)):
+            text = committed
+        with atomic_open(root / _PARAMS) as file:
+            file.write(text)
+    finally:
+        copy.unlink(missing_ok=True)
+    return changed
+
+
+def _profile_of(values: Mapping[str, Any], root: Path) -> str | None:
+    for name in profiles(root)[1:]:
+        if all(values.get(key) == value for key, value in profile_changes(name, root).items()):
+            return name
+    return None
+
+
+def _git(root: Path, *arguments: str) -> str:
+    result = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise StageError(
+            f"{_PARAMS}: its history cannot be read, where the recommended values stand "
+            f"({result.stderr.strip()}); restore the file by hand"
+        )
+    return result.stdout
+
+
+def _hydra(value: Any) -> str:
+    """A value in Hydra's override grammar, of which a bare word would read some as other types."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_hydra(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_hydra, value)) + "]"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "null" if value is None else json.dumps(value)

@@ -1,0 +1,41 @@
+"""Where the outs of every stage lie, relative to the repository's root, as in dvc.yaml."""
+
+from pathlib import Path
+
+FINETUNED = "finetuned"  # the model that this repository trains; other names are baselines'
+BASE = "base"
+
+LOCK = Path("requirements.lock")
+PUBLISHED = Path("published.yaml")
+RUNS = Path("runs")  # records that nothing depends on, ignored by git
+
+# resolve, ingest, prepare, card
+RESOLVED = Path("models/base.json")
+RAW = Path("data/raw")
+PREPARED = Path("data/prepared")
+TRAIN = PREPARED / "train.jsonl"
+VALIDATION = PREPARED / "validation.jsonl"
+TEST = PREPARED / "test.jsonl"
+DATA_METRICS = Path("metrics/data.json")
+CARD = Path("data/card")
+
+# train, merge
+ADAPTER = Path("models/adapter")
+TRAIN_METRICS = Path("metrics/train.json")
+TRAIN_CURVE = Path("metrics/curve_train.csv")
+EVAL_CURVE = Path("metrics/curve_eval.csv")
+MERGED = Path("models/merged")
+MERGE_METRICS = Path("metrics/merge.json")
+
+# generate, calibrate, judge, evaluate: a file a model
+COMPLETIONS = Path("data/completions")
+GENERATE_METRICS = Path("metrics/generate")
+CALIBRATION = Path("data/calibration.json")
+CALIBRATION_METRICS = Path("metrics/calibration.json")
+VERDICTS = Path("data/verdicts")
+JUDGE_METRICS = Path("metrics/judge")
+OUTCOMES = Path("data/outcomes")
+EVALUATE_METRICS = Path("metrics/evaluate")
+SLICES = Path("metrics/slices")
+
+REPORT = Path("metrics/report.md")

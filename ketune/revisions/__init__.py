@@ -1,0 +1,1 @@
+"""Results of other commits, experiments and files, read without checking anything out."""

@@ -1,0 +1,1 @@
+"""Where rows come from, and data/raw, into which they go."""
