@@ -164,8 +164,6 @@ def _drawn(number: int) -> int | None:
 def make_workspace(root: Path, source: Path) -> None:
     """A directory in which our stages run on `source`, which is ingested."""
     root.mkdir()
-    for name in ("profiles", "baselines"):
-        shutil.copytree(REPOSITORY / name, root / name)
     benchmarks = REPOSITORY / "data/benchmarks"
     shutil.copytree(benchmarks, root / "data/benchmarks", ignore=shutil.ignore_patterns(".dvc"))
     yaml = YAML()

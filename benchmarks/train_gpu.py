@@ -27,12 +27,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from dvc.utils.hydra import apply_overrides
 from PIL import Image
-from ruamel.yaml import YAML
 
 from benchmarks.architecture import QWEN3_VL_8B
 from ketune.devices.device import device_name, usable_attention
-from ketune.params import load_params
+from ketune.params import load_params, read_yaml
+from ketune.params.profile import overrides, profile_changes
 from ketune.params.schema import Params
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ def main() -> None:
     params = prepare(work, options.scale, steps)
     settle_peak(work, params)
     table = Table(steps, params)
-    changes = YAML(typ="safe").load((ROOT / "experiments.yaml").read_text(encoding="utf-8"))["runs"]
+    changes = read_yaml(ROOT / "experiments.yaml")["runs"]
     variants = ("lora", "rslora", "dora", "pissa", "olora", "rslora-frozen-aligner")
     ours = train(work, {})
     table.add(PLAIN, plain(work, params, steps, ours))
@@ -119,15 +120,14 @@ class Table:
 
 def prepare(work: Path, scale: str, steps: int) -> Params:
     """A directory that the stages take for the repository, with rows for so many steps."""
-    for name in ("data", "metrics", "models", "profiles", "cache"):
+    for name in ("data", "metrics", "models", "cache"):
         shutil.rmtree(work / name, ignore_errors=True)
     (work / "tests").mkdir(parents=True, exist_ok=True)
-    for name in ("stages", "requirements.lock", "tests/assets"):
+    for name in ("stages", "ketune", "requirements.lock", "tests/assets"):
         if not (work / name).exists():
             (work / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "profiles", work / "profiles")
     shutil.copy(ROOT / "params.yaml", work)
-    settings: dict[str, Any] = {"profile": "full" if scale == "full" else "smoke"}
+    settings: dict[str, Any] = {} if scale == "full" else profile_changes("smoke", ROOT)
     settings |= {"eval_steps": steps, "save_steps": steps, "logging_steps": 1}
     if scale == "full":
         model = work.parent / "qwen3-vl-8b-random"
@@ -208,10 +208,7 @@ def write_rows(directory: Path, split: str, count: int, scale: str) -> None:
 
 
 def change(work: Path, settings: dict[str, Any]) -> None:
-    yaml = YAML()
-    tree = yaml.load(work / "params.yaml")
-    tree.update(settings)
-    yaml.dump(tree, work / "params.yaml")
+    apply_overrides(str(work / "params.yaml"), overrides(settings))
 
 
 def train(work: Path, changes: dict[str, Any]) -> Measured:

@@ -3,9 +3,19 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+
+from ketune.params.profile import overrides
+
+
+def write_params(root: Path, changes: Mapping[str, Any]) -> None:
+    """Change params.yaml of `root` as `dvc exp run -S` does; keys may be dotted."""
+    apply_overrides(str(root / "params.yaml"), overrides(changes))
 
 
 def own_environment(home: Path) -> dict[str, str]:

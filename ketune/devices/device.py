@@ -90,15 +90,6 @@ def _say(sentence: str) -> None:
     print(sentence, flush=True)
 
 
-def require_backend(params: Params) -> None:
-    """Raise StageError when the inference backend is not installed."""
-    if params.generation.backend == "vllm" and find_spec("vllm") is None:
-        raise StageError(
-            "generation.backend 'vllm' is not installed; install the gpu extra (`make gpu`) "
-            "or use -S generation.backend=transformers"
-        )
-
-
 def device_name(params: Params) -> str:
     """Name of the GPU that is used, or "cpu"."""
     if params.use_cpu:

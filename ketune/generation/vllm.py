@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
+from ketune.devices.device import require_device
 from ketune.generation.concurrent import answer_concurrently
 from ketune.generation.local import (
     answers_of,
@@ -26,13 +27,13 @@ _VLLM_WIDTH = 512  # prompts handed to vLLM at a time: twice what ms-swift lets 
 
 def locate(params: Params, baseline: Baseline, label: str) -> tuple[Params, Subject]:
     """As every engine of this process. Raises StageError also where vLLM is not installed."""
-    found = locate_subject(params, baseline, label)
+    require_device(params)
     if find_spec("vllm") is None:
         raise StageError(
             "generation.backend 'vllm' is not installed; install the gpu extra (`make gpu`) "
             "or use -S generation.backend=transformers"
         )
-    return found
+    return locate_subject(params, baseline, label)
 
 
 def load(params: Params, subject: Subject) -> Engine:

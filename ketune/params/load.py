@@ -47,7 +47,8 @@ def load_params(
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
     params = _read_params(root, changes, source)
-    return validate(Params, params, "params.yaml", {source: dict(changes)})
+    where = source if changes else "params.yaml"
+    return validate(Params, params, where, {source: dict(changes)})
 
 
 def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:

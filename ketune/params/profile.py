@@ -98,6 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(" ".join(part for change in overrides(changes) for part in ("-S", change)))
         return
     changed = write(changes)
+    if arguments.name == FULL:
+        _restore_layout()
     load_params()
     print(f"{_PARAMS}: {len(changed)} keys changed to profile {arguments.name}")
     for key in changed:
@@ -116,16 +118,19 @@ def write(changes: Mapping[str, Any], root: Path = Path()) -> list[str]:
     try:
         copy.write_bytes((root / _PARAMS).read_bytes())
         apply_overrides(str(copy), overrides({key: changes[key] for key in changed}))
-        text = copy.read_text(encoding="utf-8")
-        # DVC's dumper keeps the columns of comments: back at full scale, no line should differ.
-        committed = _recommended_text(root) if changes == recommended(root) else text
-        if flatten(parse_yaml(text, _PARAMS)) == flatten(parse_yaml(committed, _PARAMS)):
-            text = committed
         with atomic_open(root / _PARAMS) as file:
-            file.write(text)
+            file.write(copy.read_text(encoding="utf-8"))
     finally:
         copy.unlink(missing_ok=True)
     return changed
+
+
+def _restore_layout() -> None:
+    """Put back the committed file where it says the same: DVC's dumper moves comments."""
+    committed, path = _recommended_text(Path()), Path(_PARAMS)
+    if parse_yaml(committed, _PARAMS) == read_yaml(path):
+        with atomic_open(path) as file:
+            file.write(committed)
 
 
 def _profile_of(values: Mapping[str, Any], root: Path) -> str | None:

@@ -23,7 +23,7 @@ class BaseModel:
         self.base.mkdir()
         self.run(f"tests.basemodels.models:{name}")
         smoke = {"model": BASE, "model_revision": "main", "external_plugins": []}
-        self.workspace.set("profiles/smoke.yaml", **smoke | {"template": "auto"} | changes)
+        self.workspace.set(**smoke | {"template": "auto"} | changes)
 
     def run(self, function: str) -> str:
         """What a function (MODULE:NAME) prints in a process of its own, in the workspace.

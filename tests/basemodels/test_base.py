@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from ketune.generation.local import check_images
+from ketune.generation.prompts import Subject
 from ketune.models import settle as base
 from ketune.models.locate import Model
 from ketune.models.settle import keep_files, require_trainable, settle_model
 from ketune.params import Params
 from ketune.runtime import StageError
 from ketune.training.arguments import training_arguments
-from stages import generate
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 from tests.swift.test_arguments import pairs
@@ -155,10 +156,10 @@ def test_a_merge_keeps_what_describes_the_model_but_not_other_weights(tmp_path: 
 def test_a_text_model_is_not_asked_about_images(full: Params, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["Qwen3ForCausalLM"]}')
     params = changed(full, model_type="qwen3", template="qwen3")
-    subject = generate.Subject("base", Model(str(tmp_path), None, "digest"), own_template=False)
+    subject = Subject("base", Model(str(tmp_path), None, "digest"), own_template=False)
     text, picture = prompt("a"), prompt("b", images=("circuit.png",))
-    generate._require_eyes(params, subject, [text])
+    check_images(params, subject, [text])
     with pytest.raises(StageError, match=r"base: 1 prompts have images .* multimodal: false in"):
-        generate._require_eyes(params, subject, [text, picture])
+        check_images(params, subject, [text, picture])
     (tmp_path / "config.json").write_text('{"vision_config": {}}')
-    generate._require_eyes(params, subject, [text, picture])
+    check_images(params, subject, [text, picture])

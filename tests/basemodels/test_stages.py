@@ -80,7 +80,7 @@ def test_every_task_is_answered(trained: BaseModel) -> None:
 @pytest.mark.parametrize("name", ["internvl", "ministral3"])
 def test_what_is_frozen_gets_no_adapter(make: Make, name: str) -> None:
     model = make(name, **NAMES[name])
-    model.workspace.set("params.yaml", freeze_vit=False, freeze_aligner=True)
+    model.workspace.set(freeze_vit=False, freeze_aligner=True)
     model.run(TRAIN)
     parts = model.workspace.json("metrics/train.json")["adapter_parameters"]
     assert parts["vision_tower"] > 0

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.calibration.record import (
-    calibrate,
-    check_ceilings,
     is_scorable,
     limit_of,
     read_calibration,
+    write_calibration,
+)
+from ketune.calibration.references import (
+    calibrate,
+    check_ceilings,
     reference_programs,
     time_limit,
-    write_calibration,
 )
 from ketune.judge import Outcome, Verdict
 from ketune.params.schema import EvaluationParams
@@ -99,9 +101,9 @@ def test_measured_times_that_differ_a_little_give_one_limit() -> None:
 def test_scorable_and_limits_by_task() -> None:
     calibrated = calibrate(TASKS, RUNS, PARAMS)
     assert [is_scorable(calibrated, t) for t in TASKS] == [True, False, False, True, True]
-    assert [limit_of(calibrated, t, PARAMS) for t in TASKS] == [40.0, 20.0, 20.0, 20.0, 20.0]
+    assert [limit_of(calibrated, t, 20.0) for t in TASKS] == [40.0, 20.0, 20.0, 20.0, 20.0]
     assert is_scorable(None, task(9))
-    assert limit_of(None, task(9), PARAMS) == 20.0
+    assert limit_of(None, task(9), 20.0) == 20.0
     with pytest.raises(StageError, match="b/9 is not calibrated; run calibrate again"):
         is_scorable(calibrated, task(9))
 

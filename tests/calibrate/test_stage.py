@@ -34,7 +34,7 @@ def test_the_stage_tells_what_is_scorable(
     assert "unscorable small/3: wrong_answer" in output
     metrics = json.loads(Path("metrics/calibration.json").read_text())
     assert metrics["small"]["ceiling"] == 4
-    assert metrics["small"]["seconds_slowest"][0].startswith("small/5: ")
+    assert next(iter(json.loads(Path("runs/calibration.json").read_text()))) == "small/5"
     assert [line.partition(":")[0] for line in metrics["small"]["unscorable"]] == ["small/3"]
     assert metrics["provenance"]["runs"] == 2
     assert "graphviz" in metrics["provenance"]["versions"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ketune.generation.imported import applicable, import_completions
+from ketune.generation.imported import import_completions
 from ketune.params import Baseline
 from ketune.runtime import StageError
-from ketune.tasks.benchmarks import Task
+from ketune.tasks.benchmarks import Task, applicable
 
 
 def task(benchmark: str, number: int, source_id: str, images: tuple[str, ...] = ()) -> Task:

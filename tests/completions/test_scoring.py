@@ -11,9 +11,10 @@ from ketune.calibration.record import Calibration
 from ketune.judge import JudgeUnavailable, Verdict
 from ketune.params.schema import EvaluationParams
 from ketune.runtime import StageError
+from ketune.scoring import outcomes as scoring
 from ketune.tasks.benchmarks import Task
-from ketune.tasks.completions import Completion
-from ketune.verdicts.outcomes import Outcome, scored
+from ketune.tasks.completions import Completion, Outcome
+from ketune.verdicts.completions import judged_completions
 
 PARAMS = EvaluationParams(
     timeout=20.0,
@@ -52,8 +53,9 @@ def completion(task: Task, text: str, sample: int = 0) -> Completion:
 def score(
     tasks: Sequence[Task], completions: Sequence[Completion], **options: Any
 ) -> list[Outcome]:
-    with scored(tasks, completions, **{**DEFAULTS, **options}) as outcomes:
-        return outcomes
+    given = {**DEFAULTS, **options}
+    with judged_completions(tasks, completions, **given) as verdicts:
+        return scoring.score(tasks, completions, verdicts, given["calibration"])
 
 
 def test_code_is_executed_and_answers_are_compared() -> None:

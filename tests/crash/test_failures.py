@@ -122,7 +122,7 @@ def test_a_full_disk_ends_the_run_and_space_lets_it_go_on(
 @pytest.mark.skipif(not TINY.is_dir(), reason=f"{TINY} is not there")
 def test_a_loss_that_is_not_finite_ends_the_run_at_that_step(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
-    workspace.set("params.yaml", learning_rate=1e30, warmup_steps=0)
+    workspace.set(learning_rate=1e30, warmup_steps=0)
     process = workspace.start("stages.train")
     output, errors = process.communicate()
     assert process.returncode == 1

@@ -44,10 +44,16 @@ class Project(Workspace):
         super().__init__(root)
         self.cache = home / "cache"
         self.environment = own_environment(home) | {"OMP_NUM_THREADS": "1"}
-        for name in ("stages", "requirements.lock", "tests/assets"):  # links, in a workspace
+        for name in (
+            "stages",
+            "ketune",
+            "requirements.lock",
+            "tests/assets",
+        ):  # links, in a workspace
             (root / name).unlink()
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "stages", root / "stages", ignore=ignored)
+        shutil.copytree(ROOT / "ketune", root / "ketune", ignore=ignored)
         shutil.copytree(TINY, root / "tests/assets" / TINY.name)
         for name in ("requirements.lock", ".dvcignore", ".gitignore"):
             shutil.copy(ROOT / name, root)

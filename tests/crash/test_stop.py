@@ -22,8 +22,8 @@ AWKWARD = {"logging_steps": 3, "eval_steps": 2, "save_steps": 4}
 
 def awkward(root: Path) -> Workspace:
     workspace = Workspace(root)
-    workspace.set("profiles/smoke.yaml", **AWKWARD)
-    workspace.set("params.yaml", save_total_limit=2, init_weights="pissa")
+    workspace.set(**AWKWARD)
+    workspace.set(save_total_limit=2, init_weights="pissa")
     return workspace
 
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -169,7 +168,6 @@ def workspace(root: Path, source: str | Path, **changes: object) -> Path:
     """A directory with the repository's parameters, `data.source` set to `source`, and the test
     split as the only benchmark."""
     root.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(REPOSITORY / "profiles", root / "profiles")
     yaml = YAML()
     params = yaml.load(REPOSITORY / "params.yaml")
     params["data"] |= {"source": str(source)} | changes

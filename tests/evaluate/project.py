@@ -43,9 +43,7 @@ def make_project(
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     (root / BENCHMARK).parent.mkdir(parents=True)
     (root / BENCHMARK).write_bytes(content)
-    for name in ("profiles", "baselines"):
-        if (REPOSITORY / name).is_dir():
-            shutil.copytree(REPOSITORY / name, root / name)
+    shutil.copytree(REPOSITORY / "baselines", root / "baselines")
     (root / "requirements.lock").write_text("")
     yaml = YAML(pure=True)
     params = yaml.load(REPOSITORY / "params.yaml")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ketune.runtime import StageError
-from stages import calibrate, evaluate
+from stages import calibrate, evaluate, judge
 from tests.evaluate.project import (
     REPOSITORY,
     kill_while_judging,
@@ -27,7 +27,8 @@ def outcomes(path: Path = OUTCOMES) -> list[dict[str, Any]]:
 
 
 def evaluate_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["evaluate", name])
+    monkeypatch.setattr(sys, "argv", ["stage", name])
+    judge.main()
     evaluate.main()
 
 
@@ -51,7 +52,9 @@ def test_outcomes_and_figures_of_one_model(monkeypatch: pytest.MonkeyPatch) -> N
     ]
     metrics = json.loads(Path("metrics/evaluate/finetuned.json").read_text())
     assert metrics["small"]["code"]["all"]["pass_at_1"] == 0.25
-    assert metrics["provenance"]["judge"]["stitching"] == "ketune"
+    judged = json.loads(Path("metrics/judge/finetuned.json").read_text())
+    assert judged["provenance"]["stitching"] == "ketune"
+    assert judged["outcomes"] == {"passed": 1, "wrong_answer": 3}
     assert metrics["not_applicable"] == {}
     assert "seconds" not in OUTCOMES.read_text()
     first = OUTCOMES.read_bytes()
@@ -85,7 +88,7 @@ def test_kills_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     make_project(tmp_path, rows, monkeypatch, calibration_runs=1)
     calibrate.main()
     write_completions("finetuned", {f"small/{i}": f"    return x + {max(i, 4)}" for i in range(20)})
-    kill_while_judging("stages.evaluate", "finetuned", after=random.Random(3).uniform(0, 1.0))
+    kill_while_judging("stages.judge", "finetuned", after=random.Random(3).uniform(0, 1.0))
     assert not OUTCOMES.exists()
     evaluate_model("finetuned", monkeypatch)
     resumed = OUTCOMES.read_bytes()
@@ -98,7 +101,7 @@ def test_neither_evaluate_nor_score_nor_calibrate_needs_what_a_gpu_machine_has()
     heavy = ("torch", "swift", "transformers", "peft", "vllm", "datasets", "pyarrow", "dvc")
     code = (
         "import sys\n"
-        "import stages.calibrate, stages.evaluate, ketune.commands.score\n"
+        "import stages.calibrate, stages.judge, stages.evaluate, ketune.commands.score\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     found = subprocess.run(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from ketune.generation import Prompt, seed_of
-from ketune.generation import swift_engines as engine
+from ketune.generation import transformers as engine
+from ketune.generation.prompts import Prompt, seed_of
 from ketune.models.load import load_plugins
 from ketune.params import load_params
 from stages import generate

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ketune.generation import Answer, Prompt, seed_of
 from ketune.generation import endpoint as module
-from ketune.generation.endpoint import load_endpoint
+from ketune.generation.prompts import Answer, Engine, Prompt, Subject, seed_of
+from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
 from tests.generation.server import Reply, Request, answer, serving
@@ -55,10 +55,15 @@ class Book:
         self.tokens += tokens
 
 
+def load(params: Params, own_template: bool = False) -> Engine:
+    subject = Subject("base", Model("served", None, "served"), own_template)
+    return module.load(params, subject)
+
+
 def ask(params: Params, questions: Sequence[str], own_template: bool = False) -> Book:
     book = Book()
     batches = [[prompt(q, q)] for q in questions]
-    load_endpoint(params, "served", own_template=own_template)(batches, book)
+    load(params, own_template)(batches, book)
     return book
 
 
@@ -108,7 +113,7 @@ def test_images_travel_as_data_urls_blank_where_asked(full: Params, tmp_path: Pa
     Image.new("RGB", (40, 20), "black").save(path)
     standard = prompt("a", "What is drawn?", images=(str(path),))
     with serving() as server:
-        engine = load_endpoint(serve_at(full, server.url), "served")
+        engine = load(serve_at(full, server.url))
         engine([[standard], [Prompt(standard.task, "blank_images")]], lambda *_: None)
     colours = set()
     for request in server.requests:
@@ -259,7 +264,7 @@ def test_a_refusal_stops_the_stage_at_once_and_names_the_task(
 
     with serving(behave) as server:
         book = Book()
-        engine = load_endpoint(serve_at(full, server.url, concurrency=1), "served")
+        engine = load(serve_at(full, server.url, concurrency=1))
         with pytest.raises(StageError) as failure:
             engine([[prompt(q, q)] for q in "abc"], book)
     message = str(failure.value)
@@ -299,7 +304,7 @@ def test_requests_under_way_are_finished_when_another_fails(full: Params) -> Non
 
     with serving(behave) as server:
         book = Book()
-        engine = load_endpoint(serve_at(full, server.url, concurrency=2), "served")
+        engine = load(serve_at(full, server.url, concurrency=2))
         with pytest.raises(StageError, match="dataset/bad"):
             engine([[prompt(q, q)] for q in ("good", "bad", "never")], book)
     assert set(book.answers) == {"good"}

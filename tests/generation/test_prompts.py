@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ketune.generation import Prompt, batches, seed_of
+from ketune.generation import endpoint, vllm
+from ketune.generation.prompts import Backend, Prompt, batches, seed_of
 from ketune.params import Params
 from ketune.tasks.benchmarks import Task
-from tests.swift.conftest import changed
 
 
 def prompt(name: str, question: str = "q", images: tuple[str, ...] = ()) -> Prompt:
@@ -27,40 +27,34 @@ def prompt(name: str, question: str = "q", images: tuple[str, ...] = ()) -> Prom
     return Prompt(task, "standard")
 
 
-def transformers_params(full: Params, size: int) -> Params:
-    generation = full.generation.model_dump() | {"backend": "transformers", "batch_size": size}
-    return changed(full, generation=generation)
-
-
 @given(
     lengths=st.lists(st.integers(min_value=0, max_value=50), max_size=30),
     size=st.integers(min_value=1, max_value=9),
     order=st.randoms(use_true_random=False),
 )
 def test_batches_hold_every_prompt_once_whatever_the_order(
-    full: Params, lengths: list[int], size: int, order: object
+    lengths: list[int], size: int, order: object
 ) -> None:
     prompts = [prompt(str(i), "x" * n) for i, n in enumerate(lengths)]
-    params = transformers_params(full, size)
-    planned = batches(prompts, params)
+    planned = batches(prompts, size)
     assert sorted(p.key for batch in planned for p in batch) == sorted(p.key for p in prompts)
     assert all(0 < len(batch) <= size for batch in planned)
     shuffled = list(prompts)
     order.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert batches(shuffled, params) == planned
+    assert batches(shuffled, size) == planned
 
 
-@pytest.mark.parametrize("backend", ["vllm", "openai"])
+@pytest.mark.parametrize("backend", [vllm.BACKEND, endpoint.BACKEND])
 def test_where_the_backend_schedules_a_kill_costs_single_prompts(
-    full: Params, backend: str
+    full: Params, backend: Backend
 ) -> None:
-    params = changed(full, generation=full.generation.model_dump() | {"backend": backend})
-    assert {len(batch) for batch in batches([prompt(str(i)) for i in range(9)], params)} == {1}
+    planned = batches([prompt(str(i)) for i in range(9)], backend.batch_size(full))
+    assert {len(batch) for batch in planned} == {1}
 
 
-def test_prompts_with_and_without_images_are_not_interleaved(full: Params) -> None:
+def test_prompts_with_and_without_images_are_not_interleaved() -> None:
     prompts = [prompt(str(i), "q" * i, ("a.png",) if i % 2 else ()) for i in range(8)]
-    first, second = batches(prompts, transformers_params(full, 4))
+    first, second = batches(prompts, 4)
     assert {p.task.multimodal for p in first} == {False}
     assert {p.task.multimodal for p in second} == {True}
 

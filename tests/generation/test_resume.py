@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ketune.generation import batches, prompts_of
+from ketune.generation.prompts import batches, prompts_of
 from ketune.params import load_params
 from ketune.tasks.benchmarks import load_tasks
 from ketune.tasks.completions import read_completions
@@ -43,7 +43,8 @@ def test_a_model_in_this_process_resumes_to_the_same_bytes(
     assert (workspace.root / "data/completions/base.jsonl").read_bytes() == whole
     monkeypatch.chdir(workspace.root)
     params = load_params()
-    planned = batches(prompts_of(load_tasks(params.benchmarks), blank_images=False), params)
+    prompts = prompts_of(load_tasks(params.benchmarks), blank_images=False)
+    planned = batches(prompts, params.generation.batch_size)
     for attempt in attempts:
         counts = Counter(attempt["finished"])
         done = {

@@ -4,20 +4,22 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ketune.params.profile import overrides, profile_changes
 from tests.projects import own_environment, run_in
 
 REPOSITORY = Path(__file__).parents[2]
 SMALL = {
-    "profile": "smoke",
-    "data.synthetic_train": "32",
-    "data.synthetic_validation": "16",
-    "data.synthetic_test": "24",
-    "eval_steps": "4",
-    "save_steps": "4",
-    "generation.max_new_tokens": "48",
+    **profile_changes("smoke", REPOSITORY),
+    "data.synthetic_train": 32,
+    "data.synthetic_validation": 16,
+    "data.synthetic_test": 24,
+    "eval_steps": 4,
+    "save_steps": 4,
+    "generation.max_new_tokens": 48,
 }
 
 
@@ -40,10 +42,10 @@ class Clone:
         """Run a command in the clone."""
         return run_in(self.root, self.environment, *command, check=check)
 
-    def experiment(self, **overrides: str) -> subprocess.CompletedProcess[str]:
+    def experiment(self, **changes: Any) -> subprocess.CompletedProcess[str]:
         """`dvc exp run` at test scale; keyword names use __ for a dot."""
-        settings = SMALL | {key.replace("__", "."): value for key, value in overrides.items()}
-        sets = [part for key, value in settings.items() for part in ("-S", f"{key}={value}")]
+        settings = SMALL | {key.replace("__", "."): value for key, value in changes.items()}
+        sets = [part for change in overrides(settings) for part in ("-S", change)]
         return self.run("dvc", "exp", "run", *sets)
 
 

@@ -18,7 +18,8 @@ def error_lines(stderr: str) -> list[str]:
     ],
 )
 def test_a_bad_setting_stops_the_run(clone: Clone, setting: str, told: str) -> None:
-    result = clone.run("dvc", "exp", "run", "-S", "profile=smoke", "-S", setting, check=False)
+    flags = clone.run("ketune", "profile", "smoke", "--flags").stdout.split()
+    result = clone.run("dvc", "exp", "run", *flags, "-S", setting, check=False)
     assert result.returncode != 0
     (line,) = error_lines(result.stderr)
     assert told in line
@@ -42,5 +43,5 @@ def test_full_scale_without_a_gpu_stops_before_any_download(clone: Clone) -> Non
     assert result.returncode != 0
     (line,) = error_lines(result.stderr)
     assert "GPU" in line
-    assert "-S profile=smoke" in line
+    assert "ketune profile smoke" in line
     assert not (clone.root / "data/raw").exists()

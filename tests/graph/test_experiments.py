@@ -49,18 +49,20 @@ def experiments(shared_clone: Clone) -> Iterator[Experiments]:
         prepared = prepared_bytes(shared_clone)
         shared_clone.run("git", "add", "-A")
         shared_clone.run("git", "commit", "-qm", "smoke results")
-        second = shared_clone.experiment(lora_rank="64").stdout
+        second = shared_clone.experiment(lora_rank=64).stdout
         yield Experiments(shared_clone, first, second, prepared)
 
 
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
     run = stages_run(experiments.first)
     run.remove("card")  # nothing waits for it
+    run.remove("resolve")
     assert run[:2] == ["ingest", "prepare"]
     assert run[-1] == "report"
     assert set(run[2:-1]) == {
         *("train", "merge", "calibrate"),
-        *("generate_baseline@base", "generate", "evaluate_baseline@base", "evaluate"),
+        *("generate_baseline@base", "generate", "judge_baseline@base", "judge"),
+        *("evaluate_baseline@base", "evaluate"),
     }
     for name in METRICS:
         metrics = json.loads((experiments.clone.root / f"metrics/{name}.json").read_text())
@@ -80,7 +82,7 @@ def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments
 
 def test_a_rank_trains_again_and_prepares_nothing(experiments: Experiments) -> None:
     # At this scale both ranks may answer alike, and then there is nothing to evaluate anew.
-    assert set(stages_run(experiments.second)) - {"evaluate"} == {
+    assert set(stages_run(experiments.second)) - {"judge", "evaluate"} == {
         *("train", "merge", "generate", "report"),
     }
     assert prepared_bytes(experiments.clone) == experiments.first_prepared
@@ -116,8 +118,14 @@ def test_the_effective_scaling_is_recorded(experiments: Experiments) -> None:
 
 
 def test_evaluation_parameters_judge_again_without_generating(experiments: Experiments) -> None:
-    output = experiments.clone.experiment(lora_rank="64", evaluation__stitching="seed").stdout
-    assert set(stages_run(output)) == {"evaluate_baseline@base", "evaluate", "report"}
+    output = experiments.clone.experiment(lora_rank=64, evaluation__stitching="seed").stdout
+    run = set(stages_run(output))
+    assert run >= {"judge_baseline@base", "judge"}
+    # The verdicts may be the same under both rules, and then there is nothing to score anew.
+    assert run <= {
+        *("judge_baseline@base", "judge", "evaluate_baseline@base", "evaluate"),
+        "report",
+    }
 
 
 def test_repro_again_runs_nothing(experiments: Experiments) -> None:
@@ -135,7 +143,8 @@ def test_one_more_baseline_generates_and_judges_only_itself(experiments: Experim
     # The configuration in the workspace, whose results are there, and one baseline more.
     output = experiments.clone.run("dvc", "exp", "run", "-S", "baselines=[base,elsewhere]").stdout
     run = set(stages_run(output))
-    assert run == {*("generate_baseline@elsewhere", "evaluate_baseline@elsewhere", "report")}
+    own = {f"{stage}_baseline@elsewhere" for stage in ("generate", "judge", "evaluate")}
+    assert run == own | {"report"}
     base, elsewhere = (
         (root / f"data/outcomes/{name}.jsonl").read_bytes() for name in ("base", "elsewhere")
     )

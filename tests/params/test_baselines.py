@@ -7,7 +7,9 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from ketune.params import Baseline, load_baseline, load_params
+from ketune.params.profile import profile_changes
 from ketune.runtime import StageError
+from tests.projects import write_params
 
 REPOSITORY = Path(__file__).parents[2]
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -16,8 +18,7 @@ MD5 = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    for directory in ("profiles", "baselines"):
-        shutil.copytree(REPOSITORY / directory, tmp_path / directory)
+    shutil.copytree(REPOSITORY / "baselines", tmp_path / "baselines")
     return tmp_path
 
 
@@ -25,9 +26,7 @@ def write(root: Path, text: str) -> None:
     (root / "baselines" / "mine.yaml").write_text(text)
 
 
-@pytest.mark.parametrize("profile", ["full", "smoke"])
-def test_base_is_the_model_of_params(root: Path, profile: str) -> None:
-    apply_overrides(str(root / "params.yaml"), [f"profile={profile}"])
+def test_base_is_the_model_of_params(root: Path) -> None:
     assert load_baseline("base", root) == (load_params(root), Baseline())
 
 
@@ -40,7 +39,7 @@ def test_ibms_model_reads_text_by_its_own_template(root: Path) -> None:
 
 
 def test_another_model_takes_nothing_of_the_one_in_params(root: Path) -> None:
-    apply_overrides(str(root / "params.yaml"), ["profile=smoke"])
+    write_params(root, profile_changes("smoke", REPOSITORY))
     write(root, "model: some/model\nsystem: Be brief.\n")
     params, _ = load_baseline("mine", root)
     assert (params.model, params.model_revision, params.system) == (

@@ -5,13 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from ketune.models.locate import directory_sha256
 from ketune.params import Params, flatten, load_params
-from ketune.training.arguments import OWN_KEYS
+from ketune.training.arguments import OWN_KEYS, training_keys
 
 REPOSITORY = Path(__file__).parents[2]
 SECTIONS = {"data", "generation", "evaluation"}
@@ -22,7 +21,7 @@ def read(name: str) -> dict[str, Any]:
     return tree
 
 
-def tracked(stage: dict[str, Any], file: str) -> set[str]:
+def tracked(stage: dict[str, Any], file: str = "params.yaml") -> set[str]:
     """Keys of `file` that a stage of dvc.yaml tracks."""
     keys: set[str] = set()
     stage = stage.get("do", stage)
@@ -30,7 +29,7 @@ def tracked(stage: dict[str, Any], file: str) -> set[str]:
         if isinstance(entry, str) and file == "params.yaml":
             keys.add(entry)
         elif isinstance(entry, dict):
-            keys.update(entry.get(file, []))
+            keys.update(entry.get(file) or [])
     return keys
 
 
@@ -64,15 +63,6 @@ def test_every_key_is_tracked_by_a_stage() -> None:
     assert untracked == []
 
 
-def test_a_stage_tracks_the_profile_wherever_it_tracks_the_key() -> None:
-    overlaid = set(flatten(read("profiles/full.yaml")))
-    for name, stage in read("dvc.yaml")["stages"].items():
-        own = tracked(stage, "params.yaml")
-        from_profile = tracked(stage, "profiles/${profile}.yaml")
-        expected = {key for key in overlaid if covers(own, key)}
-        assert {key for key in overlaid if covers(from_profile, key)} == expected, name
-
-
 def test_no_training_key_generates_a_baseline_again() -> None:
     stages = read("dvc.yaml")["stages"]
     baseline = tracked(stages["generate_baseline"], "params.yaml")
@@ -86,25 +76,11 @@ def test_no_training_key_generates_a_baseline_again() -> None:
     assert {"baselines/${item}.yaml": None} in stages["generate_baseline"]["do"]["params"]
 
 
-def test_full_profile_repeats_params() -> None:
-    params = flatten(read("params.yaml"))
-    full = flatten(read("profiles/full.yaml"))
-    assert {key: params[key] for key in full} == full
-
-
-@pytest.mark.parametrize("profile", ["full", "smoke"])
-def test_profiles_load(profile: str, tmp_path: Path) -> None:
-    shutil.copy(REPOSITORY / "params.yaml", tmp_path)
-    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
-    apply_overrides(str(tmp_path / "params.yaml"), [f"profile={profile}"])
-    assert load_params(tmp_path).profile == profile
-
-
 def test_every_training_key_is_an_argument_of_the_pinned_swift() -> None:
     from swift.arguments import SftArguments  # noqa: PLC0415 - takes ten seconds to import
 
     arguments = {field.name for field in dataclasses.fields(SftArguments)}
-    training = load_params(REPOSITORY).training()
+    training = training_keys(load_params(REPOSITORY))
     assert set(training) - arguments == OWN_KEYS
     assert len(training) > 40
 
@@ -135,8 +111,23 @@ def test_the_recommended_configuration_is_the_specifications() -> None:
         "eval_steps": 20,
         "gradient_checkpointing": True,
         "max_pixels": 1003520,
+        "bf16": True,
+        "use_cpu": False,
+        "external_plugins": [],
+        "nproc_per_node": 1,
+        "nnodes": 1,
     }
-    assert {key: getattr(params, key) for key in recommended} == recommended
+    assert {key: getattr(params, key) for key in recommended} == recommended, (
+        "params.yaml holds another configuration than the recommended one; "
+        "run `ketune profile full`"
+    )
+    assert params.data.source == "samuellimabraz/quantum-assistant"
+    assert params.data.image_max_size == 640
+    rows = params.data.synthetic_train, params.data.synthetic_validation
+    assert (*rows, params.data.synthetic_test) == (5837, 1239, 1290)
+    assert (params.generation.backend, params.generation.max_new_tokens) == ("vllm", 4096)
+    assert len(params.benchmarks) == 3
+    assert params.evaluation.timeout == 60
 
 
 def test_the_smoke_profile_pins_the_tiny_model_as_committed() -> None:

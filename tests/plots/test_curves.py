@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from ketune.training.logs import EVAL_CURVE, TRAIN_CURVE, write_curve
+from ketune.training.logs import EVAL_COLUMNS, TRAIN_COLUMNS, write_curve
 from tests.plots.test_templates import REPOSITORY, run
 from tests.swift.test_convergence import history, row
 
@@ -43,8 +43,8 @@ def _write_curves(directory: Path, loss: float) -> None:
         row(10, 10, loss=loss, token_acc=0.8, eval_loss=loss, eval_token_acc=0.8, **logged),
     ]
     run_history = history(10, rows, epochs=1.0)
-    write_curve(directory / "curve_train.csv", run_history, TRAIN_CURVE)
-    write_curve(directory / "curve_eval.csv", run_history, EVAL_CURVE)
+    write_curve(directory / "curve_train.csv", run_history, TRAIN_COLUMNS)
+    write_curve(directory / "curve_eval.csv", run_history, EVAL_COLUMNS)
 
 
 def test_curves_of_two_experiments_overlay(plots: dict[str, Any]) -> None:

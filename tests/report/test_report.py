@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from ketune.params import load_params
+from ketune.params.profile import profile_changes
+from ketune.reporting.report import render
 from ketune.scoring.summary import summarise
-from stages.report import render
 from tests.statistics.test_summary import outcome
 
+ROOT = Path(__file__).parents[2]
+FULL = load_params(ROOT)
+SMOKE = load_params(ROOT, profile_changes("smoke", ROOT))
 PUBLISHED = YAML(typ="safe", pure=True).load(Path(__file__).parents[2] / "published.yaml")
 METRICS = {
     "data": {
@@ -52,7 +57,7 @@ def row(text: str, start: str) -> list[str]:
 
 
 def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
-    text = render("smoke", models, METRICS, PUBLISHED)
+    text = render(SMOKE, models, METRICS, PUBLISHED)
     assert row(text, " |")[1:] == ["base", "fine-tuned", "ibm"]
     assert row(text, "eval_loss")[1:] == ["2.0000", "0.5000", ""]
     assert row(text, "test split: text code")[1:] == [
@@ -68,25 +73,25 @@ def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
 
 
 def test_scorable_tasks_have_a_row_where_some_are_not(models: dict[str, Any]) -> None:
-    assert "scorable tasks" not in render("smoke", models, METRICS, PUBLISHED)
+    assert "scorable tasks" not in render(SMOKE, models, METRICS, PUBLISHED)
     rows = [outcome(i, "passed" if i < 10 else "runtime_error") for i in range(20)]
     rows = [row | {"scorable": number < 16} for number, row in enumerate(rows)]
     models["finetuned"] = summarise(rows, [1]) | {"not_applicable": {}, "provenance": {}}
-    text = render("smoke", models, METRICS, PUBLISHED)
+    text = render(SMOKE, models, METRICS, PUBLISHED)
     assert row(text, "test split: code pass@1, scorable tasks (16")[2].startswith("62.5 ")
 
 
 def test_what_does_not_apply_is_no_failure(models: dict[str, Any]) -> None:
-    text = render("smoke", models, METRICS, PUBLISHED)
+    text = render(SMOKE, models, METRICS, PUBLISHED)
     assert row(text, "test split: multimodal code pass@1 (")[3] == "not applicable"
     assert row(text, "test split: code pass@1 (24")[3] == "75.0 [53.1, 88.8] of 20"
     models["ibm"] = {"not_applicable": {"dataset": 25}, "provenance": {}}
-    text = render("smoke", models, METRICS, PUBLISHED)
+    text = render(SMOKE, models, METRICS, PUBLISHED)
     assert row(text, "test split: QA ROUGE-L")[3] == "not applicable"
 
 
 def test_published_figures_stand_beside_full_scale_only(models: dict[str, Any]) -> None:
-    assert "published" not in render("smoke", models, METRICS, PUBLISHED)
-    full = render("full", models, METRICS, PUBLISHED)
+    assert "published" not in render(SMOKE, models, METRICS, PUBLISHED)
+    full = render(FULL, models, METRICS, PUBLISHED)
     assert row(full, "test split: code pass@1 (")[4:] == ["32.3", "46.6"]
     assert row(full, "eval_loss")[4:] == ["", "0.6068"]

@@ -24,8 +24,8 @@ BATCH = 6
 def prepare(root: Path) -> Workspace:
     """A workspace whose rows differ in length, and whose training has no chance in it."""
     workspace = Workspace(root)
-    workspace.set("profiles/smoke.yaml", per_device_train_batch_size=BATCH)
-    workspace.set("params.yaml", lora_dropout=0.0)
+    workspace.set(per_device_train_batch_size=BATCH)
+    workspace.set(lora_dropout=0.0)
     for split in ("train", "validation"):
         path = root / f"data/prepared/{split}.jsonl"
         rows = [json.loads(line) for line in path.read_text().splitlines()]

@@ -30,7 +30,7 @@ def devices() -> int:
 
 def trained(root: Path, **changes: Any) -> Workspace:
     workspace = prepare(root)
-    workspace.set("profiles/smoke.yaml", **ON_CUDA, **changes)
+    workspace.set(**ON_CUDA, **changes)
     workspace.run("stages.train")
     return workspace
 

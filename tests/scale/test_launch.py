@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
+from ketune.swift.failures import root_cause
 from ketune.training import processes as launch
 from ketune.training.arguments import training_arguments
 from ketune.training.processes import (
@@ -18,7 +19,6 @@ from ketune.training.processes import (
     keep_global_batch,
     launcher,
     node_rank,
-    root_cause,
 )
 from stages import train
 from tests.swift.conftest import changed, full

@@ -88,7 +88,7 @@ def _assert_gone(workspace: Workspace) -> None:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     workspace = prepare(tmp_path_factory.mktemp("pair") / "w")
     plugins = ["ketune/models/plugins/tiny_qwen3_vl.py", str(PLUGINS / "hold.py")]
-    workspace.set("profiles/smoke.yaml", nproc_per_node=2, external_plugins=plugins)
+    workspace.set(nproc_per_node=2, external_plugins=plugins)
     (workspace.root / "hold").touch()
     process = _held(workspace)
     process.send_signal(signal.SIGTERM)
@@ -173,7 +173,7 @@ def test_two_nodes_have_the_losses_of_one_process_and_node_0_publishes(
     monkeypatch.setenv("MASTER_PORT", str(port))
     for rank in (0, 1):
         workspace = prepare(tmp_path / f"node{rank}")
-        workspace.set("profiles/smoke.yaml", nnodes=2)
+        workspace.set(nnodes=2)
         workspace.cache = tmp_path / "shared"
         monkeypatch.setenv("NODE_RANK", str(rank))
         nodes.append((workspace, workspace.start("stages.train")))

@@ -9,9 +9,10 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from ketune.params import load_params
+from ketune.params.profile import overrides
 from ketune.runtime import StageError
 from ketune.studies.definition import experiment_name, load_experiments, load_study, run_params
-from ketune.studies.running import overrides, run_study
+from ketune.studies.running import run_study
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = load_experiments(ROOT)
@@ -90,7 +91,7 @@ def test_dvc_makes_of_every_run_what_the_schema_checked(profile: str, tmp_path: 
     for study, run in [pair for pair in PAIRS if profile in profiles(pair[0])]:
         definition = EXPERIMENTS.runs[run]
         shutil.copy(ROOT / "params.yaml", tmp_path)
-        apply_overrides(str(tmp_path / "params.yaml"), overrides(definition, profile))
+        apply_overrides(str(tmp_path / "params.yaml"), overrides(definition.changes(profile)))
         assert load_params(tmp_path) == run_params(study, run, definition, profile, ROOT), run
 
 

@@ -20,7 +20,7 @@ STAGES = """
 stages:
   train:
     cmd: python fake.py train
-    params: [lora_rank, num_train_epochs, use_rslora, profile]
+    params: [lora_rank, num_train_epochs, use_rslora]
     outs: [models/adapter]
     metrics: [metrics/train.json: {cache: false}]
     plots: [metrics/curve_eval.csv: {cache: false}]

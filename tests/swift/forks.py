@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ketune.params import flatten
 from ketune.studies.definition import Run
 from tests.swift.conftest import ROOT
 from tests.swift.workspace import Workspace
@@ -82,7 +83,7 @@ def copy_workspace(workspace: Workspace, root: Path) -> Workspace:
 
 def apply(workspace: Workspace, run: Run) -> None:
     """Change the workspace's params.yaml as an experiment of the run would, at profile smoke."""
-    workspace.set("params.yaml", **run.changes("smoke"))
+    workspace.set(**flatten(run.params))
 
 
 def train() -> None:

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 from transformers import HfArgumentParser
 
+from ketune.merging.export import export_arguments
 from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.training.arguments import (
     GUARD,
     OBSERVER,
     OWN_KEYS,
-    export_arguments,
     training_arguments,
+    training_keys,
 )
 from tests.swift.conftest import changed
 
@@ -46,7 +47,7 @@ def test_the_specifications_renamed_keys_have_their_new_names(full: Params) -> N
     from swift.arguments import SftArguments  # noqa: PLC0415 (slow to import)
 
     known = {field.name for field in dataclasses.fields(SftArguments)}
-    assert set(RENAMED.values()) <= set(full.training())
+    assert set(RENAMED.values()) <= set(training_keys(full))
     assert not set(RENAMED) & known
 
 
@@ -59,7 +60,7 @@ def test_swift_parses_the_recommended_configuration(
     apart = {"model_revision", "report_to", "template", "model_type", "init_weights"}
     off = {"lorap_lr_ratio", "deepspeed", "fsdp"}
     assert {getattr(parsed, name) for name in off} == {None}
-    for name, value in full.training().items():
+    for name, value in training_keys(full).items():
         if name in apart | off | OWN_KEYS | {"external_plugins"}:
             continue
         seen = getattr(parsed, name)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ketune.devices.device import require_backend, require_device
-from ketune.params import Params
+from ketune.devices.device import require_device
+from ketune.generation import vllm
+from ketune.params import Baseline, Params
 from ketune.runtime import StageError
 from tests.swift.conftest import ROOT, changed
 
@@ -16,8 +17,7 @@ from tests.swift.conftest import ROOT, changed
 def test_without_a_gpu_full_scale_stops_at_once_and_names_the_smoke_profile(
     stage: list[str], tmp_path: Path
 ) -> None:
-    for directory in ("profiles", "baselines"):
-        shutil.copytree(ROOT / directory, tmp_path / directory)
+    shutil.copytree(ROOT / "baselines", tmp_path / "baselines")
     shutil.copy(ROOT / "params.yaml", tmp_path)
     program = (
         "import runpy, sys\n"
@@ -39,10 +39,10 @@ def test_without_a_gpu_full_scale_stops_at_once_and_names_the_smoke_profile(
     assert result.returncode == 1
     assert result.stdout == "False\n"
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error:")]
-    assert "needs a CUDA GPU" in line
-    assert "-S profile=smoke" in line
+    assert "no CUDA GPU" in line
+    assert "ketune profile smoke" in line
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("profiles", "baselines", "params.yaml"),
+        *("baselines", "params.yaml"),
     }
 
 
@@ -61,8 +61,6 @@ def test_the_cpu_profile_needs_no_gpu_and_gets_one_thread(
 def test_a_missing_backend_is_named_with_its_alternative(
     full: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ketune.devices.device.find_spec", lambda _: None)
+    monkeypatch.setattr(vllm, "find_spec", lambda _: None)
     with pytest.raises(StageError, match=r"generation\.backend=transformers"):
-        require_backend(full)
-    generation = full.generation.model_dump() | {"backend": "transformers"}
-    require_backend(changed(full, generation=generation))
+        vllm.locate(changed(full, use_cpu=True), Baseline(), "base")

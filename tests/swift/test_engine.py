@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ketune.generation import Answer, Prompt, batches, seed_of
+from ketune.generation import transformers, vllm
 from ketune.generation.endpoint import data_url
-from ketune.generation.swift_engines import load_engine
+from ketune.generation.prompts import Answer, Prompt, Subject, batches, seed_of
 from ketune.models.load import build_template, load_plugins
 from ketune.models.locate import locate_model
 from ketune.params import Params, load_params
+from ketune.params.profile import profile_changes
 from ketune.runtime import StageError
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
@@ -24,13 +25,14 @@ SAMPLED = {"n_samples": 3, "temperature": 1.5, "max_new_tokens": 24, "batch_size
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> Params:
     """Profile smoke, with the repository as the working directory."""
     monkeypatch.chdir(ROOT)
-    (tmp_path / "profiles").symlink_to(ROOT / "profiles")
-    text = (ROOT / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(text.replace("profile: full", "profile: smoke"))
-    return load_params(tmp_path)
+    return load_params(ROOT, profile_changes("smoke", ROOT))
+
+
+def subject(params: Params) -> Subject:
+    return Subject("base", locate_model(params.model, params.model_revision), own_template=False)
 
 
 def test_an_image_is_shrunk_for_an_endpoint_as_ms_swift_shrinks_it(tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_vllm_answers_each_prompt_by_its_own_seed_and_names_one_it_refuses(
 
     monkeypatch.setitem(vars(swift.infer_engine), "VllmEngine", Engine)
     params = changed(tiny, generation=tiny.generation.model_dump() | SAMPLED | {"backend": "vllm"})
-    engine = load_engine(params, locate_model(params.model, params.model_revision))
+    engine = vllm.load(params, subject(params))
     asked = [prompt(name, name) for name in ("a", "b", "refused")]
     found: dict[str, list[Answer]] = {}
 
@@ -146,8 +148,8 @@ def test_vllm_answers_each_prompt_by_its_own_seed_and_names_one_it_refuses(
 
 def test_samples_are_seeded_by_batch_whatever_ran_before(tiny: Params) -> None:
     params = changed(tiny, generation=tiny.generation.model_dump() | SAMPLED)
-    engine = load_engine(params, locate_model(params.model, params.model_revision))
-    planned = batches([prompt(str(i), f"Apply H to qubit {i}.") for i in range(4)], params)
+    engine = transformers.load(params, subject(params))
+    planned = batches([prompt(str(i), f"Apply H to qubit {i}.") for i in range(4)], 2)
 
     def generate(wanted: list[list[Prompt]]) -> dict[str, list[Answer]]:
         found: dict[str, list[Answer]] = {}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ketune.generation import Answer, Prompt, Record, batches
+from ketune.generation import endpoint, resumable, transformers
+from ketune.generation.prompts import Answer, Prompt, Record, Subject, batches
 from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.tasks.completions import read_completions
@@ -14,7 +15,7 @@ from stages import generate
 from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 
-SUBJECT = generate.Subject("base", Model("models/local", None, "digest"), own_template=False)
+SUBJECT = Subject("base", Model("models/local", None, "digest"), own_template=False)
 
 
 ANSWERS = [Answer("a", False), Answer("b", True)]
@@ -48,14 +49,14 @@ def params(full: Params) -> Params:
 
 @pytest.mark.parametrize("damage", ["", '{"task_id": "dataset/6", "bench'])
 def test_an_interrupted_generation_loses_no_finished_batch_and_repeats_none(
-    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    params: Params, tmp_path: Path, damage: str
 ) -> None:
     prompts = [prompt(str(i), "q" * i) for i in range(8)]
     partial = tmp_path / "completions.jsonl"
 
-    def run(engine: Engine) -> generate.Effort:
-        monkeypatch.setattr(generate, "_engine", lambda *_: engine)
-        return generate.generate_missing(params, SUBJECT, prompts, partial)
+    def run(engine: Engine) -> resumable.Effort:
+        backend = dataclasses.replace(transformers.BACKEND, load=lambda *_: engine)
+        return resumable.generate_missing(backend, params, SUBJECT, prompts, partial)
 
     first = Engine(2, fails_at=2)
     with pytest.raises(KeyboardInterrupt):
@@ -77,10 +78,10 @@ def test_an_endpoint_serves_a_directory_under_the_digest_of_its_weights(tmp_path
     # A server that still holds the weights of another experiment has another name.
     merged = tmp_path / "merged"
     merged.mkdir()
-    assert generate.served_name(Model(str(merged), None, "0123456789abcdef")) == (
+    assert endpoint.served_name(Model(str(merged), None, "0123456789abcdef")) == (
         "merged-0123456789ab"
     )
-    assert generate.served_name(Model("some/model", None, "some/model")) == "some/model"
+    assert endpoint.served_name(Model("some/model", None, "some/model")) == "some/model"
 
 
 def test_a_resumed_run_may_ask_slower_but_not_elsewhere_or_otherwise(
@@ -88,13 +89,16 @@ def test_a_resumed_run_may_ask_slower_but_not_elsewhere_or_otherwise(
 ) -> None:
     monkeypatch.chdir(ROOT)
 
-    def key(own_template: bool = False, n_samples: int = 1, **endpoint: object) -> str:
+    def key(own_template: bool = False, n_samples: int = 1, **changes: object) -> str:
         generation = full.generation.model_dump()
         generation |= {"backend": "openai", "temperature": 0.8, "n_samples": n_samples}
-        generation["endpoint"] |= endpoint
+        generation["endpoint"] |= changes
         subject = dataclasses.replace(SUBJECT, own_template=own_template)
         return generate._run_key(
-            changed(full, generation=generation), subject, [prompt("a", "question")]
+            endpoint.BACKEND,
+            changed(full, generation=generation),
+            subject,
+            [prompt("a", "question")],
         )
 
     patient = key(concurrency=1, requests_per_minute=3, timeout=9.0, max_retries=99)
@@ -103,9 +107,9 @@ def test_a_resumed_run_may_ask_slower_but_not_elsewhere_or_otherwise(
     assert len({patient, *others}) == 5
 
 
-def test_a_batch_of_which_a_sample_is_missing_is_generated_again(params: Params) -> None:
-    planned = batches([prompt(str(i)) for i in range(6)], params)
-    known = [c for batch in planned for c in generate._complete(batch, [ANSWERS] * 3)]
-    kept, missing = generate._split_batches(planned, known[:-1], n_samples=2)
+def test_a_batch_of_which_a_sample_is_missing_is_generated_again() -> None:
+    planned = batches([prompt(str(i)) for i in range(6)], 3)
+    known = [c for batch in planned for c in resumable._complete(batch, [ANSWERS] * 3)]
+    kept, missing = resumable._split_batches(planned, known[:-1], n_samples=2)
     assert missing == [planned[1]]
     assert kept == known[:6]

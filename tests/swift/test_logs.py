@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ketune.runtime import StageError
 from ketune.training.logs import (
-    EVAL_CURVE,
-    TRAIN_CURVE,
+    EVAL_COLUMNS,
+    TRAIN_COLUMNS,
     History,
     begin_attempt,
     is_finished,
@@ -77,8 +77,8 @@ def test_device_memory_is_the_largest_logged(run: Path) -> None:
 
 def test_a_curve_has_the_steps_that_were_logged(run: Path) -> None:
     history = read_history(run)
-    write_curve(run / "train.csv", history, TRAIN_CURVE)
-    write_curve(run / "eval.csv", history, EVAL_CURVE)
+    write_curve(run / "train.csv", history, TRAIN_COLUMNS)
+    write_curve(run / "eval.csv", history, EVAL_COLUMNS)
     train = (run / "train.csv").read_text().splitlines()
     evaluation = (run / "eval.csv").read_text().splitlines()
     assert train[0] == "step,epoch,train_loss,train_token_acc,learning_rate,grad_norm"

@@ -120,4 +120,4 @@ def test_a_merge_with_another_scaling_fails_the_stage(
     assert file_sha256(broken / "models/merged/model.safetensors") == file_sha256(
         trained.root / "models/merged/model.safetensors"
     )
-    assert load_params().profile == "smoke"
+    assert load_params().use_cpu

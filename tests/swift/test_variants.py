@@ -13,9 +13,9 @@ import pytest
 
 from ketune.adapters.conversion import CHANGES_BASE
 from ketune.adapters.publish import effective_scaling
+from ketune.merging.export import export_arguments
 from ketune.params import Params, load_params
 from ketune.studies.definition import Run, load_experiments
-from ketune.training.arguments import export_arguments
 from tests.swift.conftest import ROOT
 from tests.swift.forks import MERGE, TRAIN, Forks, apply, copy_workspace, small_workspace
 from tests.swift.workspace import TINY, Workspace
@@ -47,7 +47,7 @@ class Trained:
         if name not in self._made:
             workspace = copy_workspace(self._base, self._root / name)
             apply(workspace, run)
-            workspace.set("profiles/smoke.yaml", torch_dtype=dtype, bf16=dtype == "bfloat16")
+            workspace.set(torch_dtype=dtype, bf16=dtype == "bfloat16")
             (workspace.root / "train.log").write_text(self.forks.run(workspace, TRAIN))
             self._made[name] = workspace
         return self._made[name]

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from ruamel.yaml import YAML
 
+from ketune.params.profile import profile_changes
 from ketune.runtime import file_sha256
+from tests.projects import write_params
 from tests.swift.conftest import ROOT
 
 TINY = ROOT / "tests" / "assets" / "tiny-qwen3-vl"
@@ -26,23 +27,20 @@ class Workspace:
         self.root = root
         self.cache = root / "cache"
         (root / "tests").mkdir(parents=True)
-        for name in ("stages", "requirements.lock", "tests/assets"):
+        for name in ("stages", "ketune", "requirements.lock", "tests/assets"):
             (root / name).symlink_to(ROOT / name)
         for name in ("profiles", "baselines"):
             shutil.copytree(ROOT / name, root / name)
         shutil.copy(ROOT / "params.yaml", root)
-        self.set("profiles/smoke.yaml", eval_steps=EVERY, save_steps=EVERY, logging_steps=1)
-        generation = {"backend": "transformers", "batch_size": 4, "max_new_tokens": 12}
-        self.set("profiles/smoke.yaml", generation=generation)
-        self.set("params.yaml", profile="smoke")
+        small = {"generation.batch_size": 4, "generation.max_new_tokens": 12}
+        small |= {"eval_steps": EVERY, "save_steps": EVERY, "logging_steps": 1}
+        write_params(root, profile_changes("smoke", root) | small)
         for split, rows in (("train", 24), ("validation", 8), ("test", 6)):
             self._write_split(split, rows)
 
-    def set(self, file: str, **values: Any) -> None:
-        yaml = YAML()
-        tree = yaml.load(self.root / file)
-        tree.update(values)
-        yaml.dump(tree, self.root / file)
+    def set(self, **values: Any) -> None:
+        """Change params.yaml as `dvc exp run -S` does; keys may be dotted."""
+        write_params(self.root, values)
 
     def start(self, *stage: str) -> subprocess.Popen[str]:
         environment = os.environ | {"KETUNE_CACHE": str(self.cache)}

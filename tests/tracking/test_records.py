@@ -31,7 +31,7 @@ EXPERIMENT = {
 
 def tracked(root: Path, tracker: str) -> Workspace:
     workspace = Workspace(root)
-    workspace.set("params.yaml", report_to=tracker)
+    workspace.set(report_to=tracker)
     return workspace
 
 
