@@ -122,7 +122,7 @@ def prepare(work: Path, scale: str, steps: int) -> Params:
     for name in ("data", "metrics", "models", "profiles", "cache"):
         shutil.rmtree(work / name, ignore_errors=True)
     (work / "tests").mkdir(parents=True, exist_ok=True)
-    for name in ("stages", "requirements.lock", "tests/assets"):
+    for name in ("stages", "ketune", "requirements.lock", "tests/assets"):
         if not (work / name).exists():
             (work / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "profiles", work / "profiles")

@@ -26,7 +26,7 @@ class Workspace:
         self.root = root
         self.cache = root / "cache"
         (root / "tests").mkdir(parents=True)
-        for name in ("stages", "requirements.lock", "tests/assets"):
+        for name in ("stages", "ketune", "requirements.lock", "tests/assets"):
             (root / name).symlink_to(ROOT / name)
         for name in ("profiles", "baselines"):
             shutil.copytree(ROOT / name, root / name)
