@@ -16,6 +16,7 @@ WHOLE_WEIGHTS = "ketune/models/plugins/whole_weights.py"  # the base loads whole
 OBSERVER = "ketune/training/plugins/observer.py"
 GUARD = "ketune/swift/plugins/guard.py"  # whole checkpoints, the end on request
 METER = "ketune/training/plugins/meter.py"  # counts what is computed
+EVALUATION = "ketune/training/plugins/evaluation.py"  # means over tokens, not over batches
 TRACKER = "ketune/training/plugins/tracker.py"  # what a record is of, with report_to
 MIXED_BATCHES = "ketune/training/plugins/mixed_batches.py"  # with fsdp
 
@@ -65,7 +66,10 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
-        "external_plugins": [*params.external_plugins, WHOLE_WEIGHTS, OBSERVER, METER, GUARD],
+        "external_plugins": [
+            *params.external_plugins,
+            *(WHOLE_WEIGHTS, OBSERVER, METER, GUARD, EVALUATION),
+        ],
         "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
     }
     if params.report_to != "none":
