@@ -44,8 +44,13 @@ class TokenMeanTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             )
         return self._loader
 
+    @property
+    def is_repeating(self) -> bool:
+        """Whether this process evaluates a batch only because others have one left."""
+        return self._begun > self._dealt
+
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        self._run, self._loss, self._tokens = 0, 0.0, 0
+        self._begun, self._loss, self._tokens = 0, 0.0, 0
         output = super().evaluation_loop(*arguments, **options)
         sums = torch.tensor([self._loss, self._tokens], dtype=torch.float64)
         loss, tokens = self.accelerator.reduce(sums.to(self.args.device), "sum").tolist()
@@ -62,16 +67,16 @@ class TokenMeanTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if self.model.training:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         tokens = int((inputs["labels"][..., 1:] != -100).sum())
-        self._run += 1
+        self._begun += 1
         # Without a number of items the loss is the mean over this process's tokens.
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
-        if self._run <= self._dealt:
+        if not self.is_repeating:
             self._loss += tokens * loss.item()
             self._tokens += tokens
         return (loss, outputs) if return_outputs else loss
 
     def _compute_acc(self, *arguments: Any, **options: Any) -> None:
-        if self.model.training or self._run <= self._dealt:
+        if self.model.training or not self.is_repeating:
             super()._compute_acc(*arguments, **options)
 
 
