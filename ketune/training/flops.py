@@ -8,8 +8,8 @@ row of n tokens, and twice that backward, counted whole although half is masked 
 in both.
 
 Not by torch's counter on sampled steps: `eval_share` needs figures before there is a model, and the
-counter neither knows flash attention's own kernels nor tells padding, recomputation and DoRA's
-products from the rest.
+counter knows neither flash attention's own kernels nor sdpa on the CPU (torch 2.14), nor does it
+tell padding, recomputation and DoRA's products from the rest.
 """
 
 import math

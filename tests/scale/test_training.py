@@ -145,14 +145,15 @@ def test_a_resumed_run_counts_the_whole_work(pair: Pair, variants: Variants) -> 
     adapters = json.loads((variants.root / "single/observed.json").read_text())["parts"]
     architecture = read_architecture(json.loads((TINY / "config.json").read_text()))
     assert architecture is not None
-    train, evaluation = (
-        count_flops(architecture, adapters, work[kind]) for kind in ("train", "evaluation")
+    train, evaluation, padded = (
+        count_flops(architecture, adapters, work[kind])
+        for kind in ("train", "evaluation", "evaluation_padded")
     )
     expected = {"forward": train.forward, "backward": train.backward}
     expected["evaluation"] = evaluation.forward
     counted = {name: value * 1e12 for name, value in compute["model_tflop"].items()}
     assert counted == pytest.approx(expected, rel=1e-4)
-    repeated = compute["hardware_tflop"]["evaluation"] / compute["model_tflop"]["evaluation"]
+    repeated = 1e12 * compute["hardware_tflop"]["evaluation"] / padded.forward
     assert 1.2 < repeated < 1.6
     assert compute["tokens_per_row"] == round(work["train"].tokens / work["train"].rows, 1)
     assert compute["model_tflop"]["forward"] < compute["model_tflop"]["backward"]
