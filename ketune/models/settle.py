@@ -15,7 +15,7 @@ from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError, read_jsonl
 
-_PLUGINS = Path("ketune/training/plugins")
+_PLUGINS = Path("ketune/models/plugins")
 # By template: what of the model ms-swift alone does not do. Each plugin says what.
 _PLUGIN_OF = {
     **dict.fromkeys(("internvl_hf", "internvl2_5", "internvl3_5"), _PLUGINS / "internvl.py"),
