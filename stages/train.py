@@ -25,9 +25,8 @@ from ketune.scratch import run_key, scratch_directory
 from ketune.swift.checkpoints import last_checkpoint
 from ketune.swift.run import run_swift
 from ketune.training.arguments import training_arguments
+from ketune.training.compute import compute_metrics, read_work
 from ketune.training.convergence import convergence
-from ketune.training.counts import read_counts
-from ketune.training.ledger import ledger
 from ketune.training.logs import (
     EVAL_COLUMNS,
     TRAIN_COLUMNS,
@@ -96,8 +95,8 @@ def _train(params: Params, devices: Sequence[int]) -> None:
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)
         metrics = _metrics(history, memory, _count_lines(TRAIN))
-        counts = read_counts(scratch.path, processes(params))
-        metrics["compute"] = ledger(params, read_config(model), counts, history)
+        work, peak = read_work(scratch.path, processes(params))
+        metrics["compute"] = compute_metrics(params, read_config(model), work, peak, history)
         write_json(TRAIN_METRICS, metrics | {"provenance": _provenance(params, model, history)})
         for path, columns in CURVES.items():
             write_curve(path, history, columns)

@@ -1,7 +1,7 @@
 """Proof that a merged model is its base with the adapter: logits and losses on held-out samples."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,34 +95,30 @@ def observe(
 
     `layers` are those of a merged model to look at; with an adapter they are the ones it adapts.
 
-    The loss is the mean over batches, weighted by batch size, of the mean over answer tokens:
-    transformers' Trainer.evaluate. Logits are kept for the first prompts with and without image.
+    The loss is the mean over all answer tokens, as ketune/training/plugins/evaluation.py has it.
+    Logits are kept for the first prompts with and without image.
     """
     import torch  # noqa: PLC0415
 
     network, template = load_model(params, model, adapter)
     template.set_mode("train")
     kept = set(_prompts(samples))
-    size, total = params.per_device_eval_batch_size, 0.0
+    size, loss, tokens = params.per_device_eval_batch_size, 0.0, 0
     logits: dict[int, Tensor] = {}
     with torch.inference_mode():
         for start in range(0, len(samples), size):
-            batch = samples[start : start + size]
-            scores, labels = _forward(network, template, batch)
-            total += len(batch) * float(
-                torch.nn.functional.cross_entropy(
-                    scores.flatten(0, 1), labels.flatten(), ignore_index=-100
-                )
-            )
-            for row in range(len(batch)):
-                if start + row in kept:
-                    logits[start + row] = scores[row][labels[row] != -100].cpu()
+            answers = _answers(network, template, samples[start : start + size])
+            for row, (scores, labels) in enumerate(answers, start):
+                loss += float(torch.nn.functional.cross_entropy(scores, labels, reduction="sum"))
+                tokens += len(labels)
+                if row in kept:
+                    logits[row] = scores.cpu()
     found = adapted_responses(network) if adapter else responses(network, list(layers))
     del network
     gc.collect()
     torch.cuda.empty_cache()
     ordered = [logits[index] for index in sorted(logits)]
-    return Observation(total / len(samples), ordered, found)
+    return Observation(loss / tokens, ordered, found)
 
 
 def compare(adapter: Observation, merged: Observation) -> Proof:
@@ -189,14 +185,17 @@ def _prompts(samples: Sequence[PreparedSample]) -> list[int]:
     return with_image[:_PROMPTS] + without[:_PROMPTS]
 
 
-def _forward(
+def _answers(
     network: Any, template: Any, batch: Sequence[PreparedSample]
-) -> "tuple[Tensor, Tensor]":
-    """Float32 logits (batch, length - 1, vocabulary) and the labels they predict."""
+) -> "Iterator[tuple[Tensor, Tensor]]":
+    """By row, float32 logits (answer tokens, vocabulary) and the tokens that they predict."""
     from swift.utils import to_device  # noqa: PLC0415
 
     rows = [template.encode({"messages": s["messages"], "images": s["images"]}) for s in batch]
     inputs = to_device(template.data_collator(rows), network.device)
     _, inputs = template.pre_forward_hook(network, None, inputs)
     labels = inputs.pop("labels")[:, 1:]
-    return network(**inputs).logits[:, :-1].float(), labels
+    logits = network(**inputs).logits[:, :-1]
+    for scores, answer in zip(logits, labels, strict=True):
+        is_answer = answer != -100
+        yield scores[is_answer].float(), answer[is_answer]

@@ -15,6 +15,7 @@ from ketune.training.processes import processes
 OBSERVER = "ketune/training/plugins/observer.py"
 GUARD = "ketune/training/plugins/guard.py"  # whole checkpoints, the end on request
 METER = "ketune/training/plugins/meter.py"  # counts what is computed
+EVALUATION = "ketune/training/plugins/evaluation.py"  # means over tokens, not over batches
 TRACKER = "ketune/training/plugins/tracker.py"  # what a record is of, with report_to
 MIXED_BATCHES = "ketune/training/plugins/mixed_batches.py"  # with fsdp
 
@@ -70,7 +71,10 @@ def training_arguments(
         "val_dataset": VALIDATION,
         "output_dir": output_dir,
         "eval_on_start": resume_from is None,
-        "external_plugins": [*params.external_plugins, WHOLE_WEIGHTS, OBSERVER, METER, GUARD],
+        "external_plugins": [
+            *params.external_plugins,
+            *(WHOLE_WEIGHTS, OBSERVER, METER, GUARD, EVALUATION),
+        ],
         "callbacks": ["ketune_observer", "ketune_meter", "ketune_guard"],
     }
     if params.report_to != "none":

@@ -1,6 +1,6 @@
 """How often to evaluate, when evaluations may cost a share of all FLOPs (`eval_share`).
 
-The counts are estimates from the prepared rows alone, the same on every machine: four characters of
+The work is estimated from the prepared rows alone, the same on every machine: four characters of
 Qwen's prompts and code are about one token, an image is a token per area of one. Errors of the
 rule cancel, as it is applied to training and validation rows alike.
 """
@@ -16,12 +16,10 @@ from PIL import Image
 
 from ketune.params import Params
 from ketune.runtime import StageError, read_jsonl
-from ketune.training.counts import Work
 from ketune.training.flops import (
     Architecture,
-    Passes,
-    adapter_parameters,
-    count_passes,
+    Work,
+    count_flops,
     read_architecture,
     tokens_of_image,
 )
@@ -33,12 +31,25 @@ _TEMPLATE = 16  # tokens of the chat template around a row's two messages
 
 @dataclass(frozen=True)
 class Schedule:
-    """Evaluations of a run: before its first step, every `interval` of `steps`, and at the last."""
+    """Evaluations of a run: before its first step, every `interval` of `steps`, and at the last.
+
+    `training` are the FLOPs of all steps, `evaluation` those of one evaluation.
+    """
 
     interval: int
     steps: int
-    evaluations: int
-    share: float
+    training: float
+    evaluation: float
+
+    @property
+    def evaluations(self) -> int:
+        return 1 + math.ceil(self.steps / self.interval)
+
+    @property
+    def share(self) -> float:
+        """What the evaluations cost of all FLOPs."""
+        evaluation = self.evaluation * self.evaluations
+        return evaluation / (self.training + evaluation)
 
 
 def training_steps(params: Params, rows: int) -> int:
@@ -53,8 +64,8 @@ def plan_evaluations(
 ) -> Schedule | None:
     """The shortest interval at which evaluations cost at most `eval_share` of all FLOPs.
 
-    With `eval_share` 0 the interval is `eval_steps`, and the share is what it costs: hardware
-    FLOPs, recomputation among them, padding apart. None where nothing is asked for nor known.
+    With `eval_share` 0 the interval is `eval_steps`. FLOPs are those of the hardware, recomputation
+    among them, padding apart. None where nothing is asked for nor known.
 
     Raises StageError: the model's FLOPs are not known, `eval_strategy` is not steps, or the
     evaluations before the first and after the last step alone cost more.
@@ -65,23 +76,26 @@ def plan_evaluations(
             return None
         lack = "eval_strategy steps" if architecture else "a model whose FLOPs are known"
         raise StageError(f"eval_share needs {lack}; use -S eval_share=0, and eval_steps")
-    rows, evaluated = (_estimate(path, architecture, params) for path in (train, validation))
+    adapters = adapter_parameters(params, architecture)
+    rows = _estimate(train, architecture, params)
+    epoch = count_flops(architecture, adapters, rows)
+    evaluated = _estimate(validation, architecture, params)
+    evaluation = count_flops(architecture, adapters, evaluated).forward
     steps = training_steps(params, rows.rows)
-    epochs = steps * global_batch(params) / rows.rows
-    passes = _passes(params, architecture, rows, evaluated)
-    share = {n: _share(passes, epochs, n) for n in range(2, steps + 2)}
+    recompute = epoch.recompute if params.gradient_checkpointing else 0.0
+    row = (epoch.forward + epoch.backward + recompute) / rows.rows
+    training = row * global_batch(params) * steps
     if not params.eval_share:
-        return _schedule(params.eval_steps, steps, share)
-    if share[2] > params.eval_share:
+        return Schedule(params.eval_steps, steps, training, evaluation)
+    least = Schedule(steps, steps, training, evaluation)
+    if least.share > params.eval_share:
         raise StageError(
             f"eval_share {params.eval_share:g} is not possible: the evaluations before the first "
-            f"and after the last step cost {share[2]:.1%} of all FLOPs; raise it, or use "
+            f"and after the last step cost {least.share:.1%} of all FLOPs; raise it, or use "
             "-S eval_share=0"
         )
-    interval = next(
-        k for k in range(1, steps + 1) if share[1 + math.ceil(steps / k)] <= params.eval_share
-    )
-    return _schedule(interval, steps, share)
+    schedules = (Schedule(n, steps, training, evaluation) for n in range(1, steps + 1))
+    return next(schedule for schedule in schedules if schedule.share <= params.eval_share)
 
 
 def with_schedule(params: Params, schedule: Schedule) -> Params:
@@ -91,27 +105,14 @@ def with_schedule(params: Params, schedule: Schedule) -> Params:
     )
 
 
-def _schedule(interval: int, steps: int, share: Mapping[int, float]) -> Schedule:
-    evaluations = 1 + math.ceil(steps / interval)
-    return Schedule(interval, steps, evaluations, share[evaluations])
-
-
-def _share(passes: Passes, epochs: float, evaluations: int) -> float:
-    evaluation = passes.evaluation * evaluations
-    return evaluation / (passes.training * epochs + evaluation)
-
-
-def _passes(params: Params, architecture: Architecture, rows: Work, evaluated: Work) -> Passes:
-    """FLOPs of one epoch and of one evaluation, with adapters on every linear layer not frozen."""
-    frozen = {
-        "vision_tower": params.freeze_vit,
-        "aligner": params.freeze_aligner,
-        "llm": params.freeze_llm,
+def adapter_parameters(params: Params, architecture: Architecture) -> dict[str, int]:
+    """Parameters of adapters on every linear layer that is not frozen, by part."""
+    edges = {part: params.lora_rank * layers.edges for part, layers in architecture.parts.items()}
+    return {
+        "vision_tower": 0 if params.freeze_vit else edges.get("vision_tower", 0),
+        "aligner": 0 if params.freeze_aligner else edges.get("entry", 0) + edges.get("aligner", 0),
+        "llm": 0 if params.freeze_llm else edges["llm"],
     }
-    training = adapter_parameters(
-        architecture, params.lora_rank, frozen, recompute=params.gradient_checkpointing
-    )
-    return count_passes(architecture, training, rows, evaluated)
 
 
 def _estimate(path: Path, architecture: Architecture, params: Params) -> Work:

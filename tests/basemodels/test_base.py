@@ -18,7 +18,7 @@ from tests.generation.test_prompts import prompt
 from tests.swift.conftest import ROOT, changed
 from tests.swift.test_arguments import pairs
 
-PLUGINS = "ketune/training/plugins/"
+PLUGINS = "ketune/models/plugins/"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from ketune.tasks.completions import read_completions
 from tests.basemodels.conftest import BaseModel, Make
 from tests.basemodels.models import TILE
-from tests.swift.forks import MERGE, TRAIN
+from tests.swift.forks import MERGE, TRAIN, lengthen
 
 pytestmark = pytest.mark.graph
 
@@ -31,8 +31,12 @@ def generate() -> None:
 
 @pytest.fixture(scope="module", params=NAMES)
 def trained(request: pytest.FixtureRequest, make: Make) -> BaseModel:
-    """A base model after train, merge and generate, each in a process of its own."""
-    model = make(request.param, **NAMES[request.param])
+    """A base model after train, merge and generate, each in a process of its own.
+
+    Of 8 validation rows of unlike lengths the last batch holds 2.
+    """
+    model = make(request.param, **NAMES[request.param], per_device_eval_batch_size=3)
+    lengthen(model.workspace, "validation")
     if request.param == "qwen3":
         model.drop_images()
     for stage in (TRAIN, MERGE, GENERATE):

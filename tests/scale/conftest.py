@@ -14,24 +14,25 @@ from ketune.models.locate import locate_model
 from ketune.params import Params, load_params
 from ketune.training.arguments import training_arguments
 from ketune.training.processes import keep_global_batch
+from tests.swift.forks import lengthen
 from tests.swift.workspace import Workspace
 
 PLUGINS = Path(__file__).parent / "plugins"
 # Rows an optimiser step. Six of one step are never all without an image here, of one rank they are.
 BATCH = 6
+EVAL_BATCH = 3  # of 8 rows: the last batch is short, and of two processes one has none left
 
 
 def prepare(root: Path) -> Workspace:
     """A workspace whose rows differ in length, and whose training has no chance in it."""
     workspace = Workspace(root)
-    workspace.set(per_device_train_batch_size=BATCH)
-    workspace.set(lora_dropout=0.0)
+    workspace.set(
+        per_device_train_batch_size=BATCH,
+        per_device_eval_batch_size=EVAL_BATCH,
+        lora_dropout=0.0,
+    )
     for split in ("train", "validation"):
-        path = root / f"data/prepared/{split}.jsonl"
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        for number, row in enumerate(rows):
-            row["messages"][1]["content"] *= 1 + number % 5
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        lengthen(workspace, split)
     return workspace
 
 

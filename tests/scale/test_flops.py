@@ -9,29 +9,34 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.architecture import QWEN3_VL_8B
-from ketune.training.counts import Work
+from ketune.params import Params
 from ketune.training.flops import (
     Architecture,
-    Training,
-    adapter_parameters,
-    count_passes,
+    Work,
+    count_flops,
     read_architecture,
     tokens_of_image,
 )
+from ketune.training.schedule import adapter_parameters
+from tests.swift.conftest import changed, full
+
+__all__ = ["full"]
 
 TINY: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "assets/tiny-qwen3-vl/config.json").read_text()
 )
 FREEZES = [
-    {"vision_tower": True, "aligner": False, "llm": False},  # the specification's
-    {"vision_tower": True, "aligner": True, "llm": False},
-    {"vision_tower": False, "aligner": False, "llm": False},
+    {"freeze_vit": True, "freeze_aligner": False},  # the specification's
+    {"freeze_vit": True, "freeze_aligner": True},
+    {"freeze_vit": False, "freeze_aligner": False},
 ]
-PARTS = {"visual.blocks": "vision_tower", "merger": "aligner", "language_model": "llm"}
+NOTHING = {"vision_tower": 0, "aligner": 0, "llm": 0}
+PARTS = {"visual.blocks": "freeze_vit", "merger": "freeze_aligner", "language_model": "freeze_llm"}
 
 
-def part_of(name: str) -> str | None:
-    return next((part for inside, part in PARTS.items() if inside in name), None)
+def is_adapted(name: str, params: Params) -> bool:
+    freeze = next((key for inside, key in PARTS.items() if inside in name), None)
+    return freeze is not None and not getattr(params, freeze)
 
 
 def network(config: dict[str, Any], device: str) -> Any:
@@ -51,14 +56,17 @@ def architecture_of(config: dict[str, Any]) -> Architecture:
 
 
 @pytest.mark.parametrize("frozen", FREEZES)
-def test_forward_and_backward_of_lora_are_what_torch_counts(frozen: dict[str, bool]) -> None:
+def test_forward_and_backward_of_lora_are_what_torch_counts(
+    full: Params, frozen: dict[str, bool]
+) -> None:
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415
 
     plain, rank = network(TINY, "cpu"), 8
+    params = changed(full, lora_rank=rank, **frozen)
     adapted = [
         name
         for name, module in plain.named_modules()
-        if isinstance(module, torch.nn.Linear) and (part := part_of(name)) and not frozen[part]
+        if isinstance(module, torch.nn.Linear) and is_adapted(name, params)
     ]
     model = get_peft_model(plain, LoraConfig(r=rank, target_modules=adapted)).train()
     rows, length, scored, grid = 2, 64, 20, (8, 12)
@@ -85,15 +93,15 @@ def test_forward_and_backward_of_lora_are_what_torch_counts(frozen: dict[str, bo
         patch_squares=rows * patches**2,
     )
     architecture = architecture_of(TINY)
-    training = adapter_parameters(architecture, rank, frozen, recompute=False)
-    assert sum(training.parts.values()) == sum(
+    adapters = adapter_parameters(params, architecture)
+    assert sum(adapters.values()) == sum(
         weight.numel() for weight in model.parameters() if weight.requires_grad
     )
-    passes = count_passes(architecture, training, work, Work())
-    assert passes.forward == pytest.approx(forward.get_total_flops(), rel=1e-3)
+    flops = count_flops(architecture, adapters, work)
+    assert flops.forward == pytest.approx(forward.get_total_flops(), rel=1e-3)
     # The first layers' inputs need no gradient where nothing before them is trained.
-    assert passes.backward == pytest.approx(backward.get_total_flops(), rel=0.06)
-    assert passes.backward >= backward.get_total_flops()
+    assert flops.backward == pytest.approx(backward.get_total_flops(), rel=0.06)
+    assert flops.backward >= backward.get_total_flops()
 
 
 def test_forward_of_the_8b_model_is_what_torch_counts_on_meta_tensors() -> None:
@@ -104,11 +112,10 @@ def test_forward_of_the_8b_model_is_what_torch_counts_on_meta_tensors() -> None:
     grid = (40, 30)
     patches = grid[0] * grid[1]
     architecture = architecture_of(QWEN3_VL_8B)
-    frozen = Training({"vision_tower": 0, "aligner": 0, "llm": 0}, recompute=False)
     with torch.no_grad(), FlopCounterMode(display=False) as text:
         model(inputs_embeds=torch.zeros(1, length, 4096, device="meta"), logits_to_keep=scored)
     seen = Work(rows=1, tokens=length, squares=length**2, scored=scored)
-    counted = count_passes(architecture, frozen, seen, Work()).forward
+    counted = count_flops(architecture, NOTHING, seen).forward
     assert counted == pytest.approx(text.get_total_flops(), rel=1e-3)
     with torch.no_grad(), FlopCounterMode(display=False) as vision:
         tower, hidden = model.model.visual, torch.zeros(patches, 1152, device="meta")
@@ -119,24 +126,16 @@ def test_forward_of_the_8b_model_is_what_torch_counts_on_meta_tensors() -> None:
         for merger in (tower.merger, *tower.deepstack_merger_list):
             merger(hidden)
     looked = Work(patches=patches, patch_squares=patches**2)
-    counted = count_passes(architecture, frozen, looked, Work()).forward
+    counted = count_flops(architecture, NOTHING, looked).forward
     assert counted == pytest.approx(vision.get_total_flops(), rel=1e-3)
 
 
-def test_recomputation_is_a_second_forward_pass_of_the_language_model() -> None:
+def test_recomputation_is_a_second_forward_pass_of_the_language_model(full: Params) -> None:
     architecture = architecture_of(QWEN3_VL_8B)
     work = Work(rows=32, tokens=32 * 700, squares=32 * 700**2, scored=32 * 300)
-    frozen = {"vision_tower": True, "aligner": False, "llm": False}
-    once, twice = (
-        count_passes(
-            architecture, adapter_parameters(architecture, 32, frozen, recompute=on), work, work
-        )
-        for on in (False, True)
-    )
-    assert twice.backward == once.backward
-    head = 2 * architecture.head * work.scored
-    assert twice.recompute == pytest.approx(once.forward - head)
-    assert twice.evaluation_share < once.evaluation_share
+    flops = count_flops(architecture, adapter_parameters(full, architecture), work)
+    head = 2 * architecture.parts["head"].weights * work.scored
+    assert flops.recompute == pytest.approx(flops.forward - head)
 
 
 def test_other_layouts_have_the_weights_that_transformers_builds() -> None:
@@ -177,16 +176,21 @@ def test_other_layouts_have_the_weights_that_transformers_builds() -> None:
                 )
                 built[place] += module.weight.numel()
         architecture = architecture_of(config.to_dict())
-        assert architecture.head == built["head"]
-        assert architecture.llm.weights == built["llm"]
-        assert architecture.embedding + architecture.vision.weights == built["vision"]
-        assert architecture.entry.weights + architecture.rest.weights == built["aligner"]
+        weights = {part: layers.weights for part, layers in architecture.parts.items()}
+        assert weights["head"] == built["head"]
+        assert weights["llm"] == built["llm"]
+        assert weights["embedding"] + weights["vision_tower"] == built["vision"]
+        assert weights["entry"] + weights["aligner"] == built["aligner"]
 
 
 def test_what_is_not_known_is_not_guessed() -> None:
     assert read_architecture({"architectures": ["Mamba"], "d_model": 64}) is None
     strange = TINY | {"vision_config": {"hidden_size": 8, "intermediate_size": 8, "patch_size": 4}}
     assert read_architecture(strange) is None
+    text = TINY["text_config"]
+    for change in ({"n_routed_experts": 8}, {"hidden_act": "gelu_new"}, {"hidden_act": "relu2"}):
+        assert read_architecture(text | change) is None
+    assert read_architecture(text | {"num_experts": 0}) is not None
     assert read_architecture({k: v for k, v in TINY.items() if k != "vision_config"}) is not None
 
 

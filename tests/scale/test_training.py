@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import load_file
 
 from ketune.swift.checkpoints import SEAL
-from ketune.training.counts import read_counts
-from ketune.training.flops import Training, count_passes, read_architecture
+from ketune.training.compute import read_work
+from ketune.training.flops import count_flops, read_architecture
 from tests.scale.conftest import PLUGINS, Variants, prepare
 from tests.swift.workspace import TINY, Workspace
 
@@ -138,20 +138,24 @@ def test_the_first_processs_lines_are_shown_once_and_the_batch_is_kept(pair: Pai
 def test_a_resumed_run_counts_the_whole_work(pair: Pair, variants: Variants) -> None:
     """The FLOPs of the uninterrupted run in one process, in training and in evaluation.
 
-    Each of the two fills its evaluation batch of 16 with the 8 rows, which is 4 times as much.
+    Of three batches of evaluation each process gets two: the first one is evaluated twice.
     """
     compute = pair.workspace.json("metrics/train.json")["compute"]
-    single = read_counts(variants.root / "single", 1)
-    observed = json.loads((variants.root / "single/observed.json").read_text())
+    work, _ = read_work(variants.root / "single", 1)
+    adapters = json.loads((variants.root / "single/observed.json").read_text())["parts"]
     architecture = read_architecture(json.loads((TINY / "config.json").read_text()))
     assert architecture is not None
-    training = Training(observed["parts"], recompute=False)
-    passes = count_passes(architecture, training, single.train, single.evaluation)
-    expected = {"forward": passes.forward, "backward": passes.backward}
-    expected["evaluation"] = 4 * passes.evaluation
+    train, evaluation, padded = (
+        count_flops(architecture, adapters, work[kind])
+        for kind in ("train", "evaluation", "evaluation_padded")
+    )
+    expected = {"forward": train.forward, "backward": train.backward}
+    expected["evaluation"] = evaluation.forward
     counted = {name: value * 1e12 for name, value in compute["model_tflop"].items()}
     assert counted == pytest.approx(expected, rel=1e-4)
-    assert compute["tokens_per_row"] == round(single.train.tokens / single.train.rows, 1)
+    repeated = 1e12 * compute["hardware_tflop"]["evaluation"] / padded.forward
+    assert 1.2 < repeated < 1.6
+    assert compute["tokens_per_row"] == round(work["train"].tokens / work["train"].rows, 1)
     assert compute["model_tflop"]["forward"] < compute["model_tflop"]["backward"]
     assert 0 < compute["mfu"] < compute["hfu"] < 1
 
@@ -198,25 +202,21 @@ def test_padding_free_batches_have_the_losses_of_padded_ones(variants: Variants)
 
 
 def test_padding_free_batches_waste_no_token(variants: Variants) -> None:
-    padded, free = (
-        json.loads((variants.root / name / "work-0.json").read_text())["train"]
-        for name in ("single", "padding_free")
-    )
-    assert padded["padded_tokens"] > 1.1 * padded["tokens"]
-    assert free["padded_tokens"] == free["tokens"] == padded["tokens"]
-    for name in ("rows", "squares", "scored", "patches", "patch_squares"):
-        assert free[name] == padded[name]
+    padded, free = (read_work(variants.root / name, 1)[0] for name in ("single", "padding_free"))
+    assert padded["train_padded"].tokens > 1.1 * padded["train"].tokens
+    assert free["train_padded"].tokens == free["train"].tokens
+    assert free["train"] == padded["train"]
 
 
 def test_logits_are_made_where_there_are_labels_in_training_and_evaluation(
     variants: Variants,
 ) -> None:
-    work = json.loads((variants.root / "padding_free" / "work-0.json").read_text())
-    for mode in ("train", "eval"):
-        counted = work[mode]
-        assert counted["scored"] < 0.5 * counted["tokens"]
+    work, _ = read_work(variants.root / "padding_free", 1)
+    for mode in ("train", "evaluation"):
+        needed, made = work[mode], work[f"{mode}_padded"].scored
+        assert needed.scored < 0.5 * needed.tokens
         # One more a row than labels: each position predicts the next token.
-        assert counted["scored"] <= counted["padded_scored"] <= counted["scored"] + counted["rows"]
+        assert needed.scored <= made <= needed.scored + needed.rows
 
 
 def test_fsdp_has_the_losses_of_one_process_and_saves_the_same_adapter(variants: Variants) -> None:

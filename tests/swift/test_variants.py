@@ -17,7 +17,15 @@ from ketune.merging.export import export_arguments
 from ketune.params import Params, load_params
 from ketune.studies.definition import Run, load_experiments
 from tests.swift.conftest import ROOT
-from tests.swift.forks import MERGE, TRAIN, Forks, apply, copy_workspace, small_workspace
+from tests.swift.forks import (
+    MERGE,
+    TRAIN,
+    Forks,
+    apply,
+    copy_workspace,
+    lengthen,
+    small_workspace,
+)
 from tests.swift.workspace import TINY, Workspace
 
 pytestmark = pytest.mark.graph
@@ -41,6 +49,7 @@ class Trained:
         self._root = root
         self._base = small_workspace(root / "base")
         self._made: dict[str, Workspace] = {}
+        self.evaluated: list[float] = []  # the same rows in batches of another size
 
     def get(self, name: str, run: Run, dtype: str = "float32") -> Workspace:
         name = f"{name}-{dtype}"
@@ -91,6 +100,25 @@ def test_a_run_trains_what_it_says_and_merges_with_proof(name: str, trained: Tra
     assert plain["largest_logit_difference"] < 1e-3
     assert proof["carried"]["share"] == pytest.approx(1, abs=1e-3)
     assert proof["eval_loss"]["merged"] == pytest.approx(metrics["eval_loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 16])
+def test_the_proof_has_trainings_loss_whatever_the_batches_hold(
+    size: int, trained: Trained, tmp_path: Path
+) -> None:
+    """17 rows of unlike lengths: the last batch holds 1 or 2. Text models: tests/basemodels."""
+    workspace = small_workspace(tmp_path / "w")
+    workspace._write_split("validation", 17)
+    lengthen(workspace, "validation")
+    workspace.set("profiles/smoke.yaml", per_device_eval_batch_size=size)
+    trained.forks.run(workspace, TRAIN, MERGE)
+    metrics, proof = (workspace.json(f"metrics/{stage}.json") for stage in ("train", "merge"))
+    losses = proof["eval_loss"]
+    assert losses["trained"] == pytest.approx(losses["adapter"], abs=5e-6)
+    assert losses["trained"] == pytest.approx(losses["merged"], abs=5e-6)
+    seen = [metrics[name] for name in ("eval_loss_first", "eval_loss", "eval_token_acc")]
+    assert seen == pytest.approx(trained.evaluated or seen, abs=5e-6)
+    trained.evaluated = seen
 
 
 def test_lists_of_modules_adapt_those_modules(trained: Trained) -> None:

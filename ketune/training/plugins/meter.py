@@ -12,18 +12,21 @@ from typing import Any
 import torch
 from swift.callbacks import TrainerCallback, callbacks_map
 
-from ketune.training.counts import COUNTED, work_file
+from ketune.training.compute import KINDS, work_file
+from ketune.training.flops import Work, patch_size
 from ketune.training.peak import measured_peak
 
 
 class Meter(TrainerCallback):  # type: ignore[misc]
-    """Sums over forward passes, on the device, by mode."""
+    """Sums over forward passes, on the device: a row for each of KINDS, a column for each field."""
 
     def on_init_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         del state, control
-        zeros = torch.zeros(len(COUNTED), dtype=torch.int64, device=args.device)
-        self.sums = {"train": zeros, "eval": zeros.clone()}
-        self.patch = _patch(model.config)
+        self.sums = torch.zeros(
+            len(KINDS), len(Work._fields), dtype=torch.int64, device=args.device
+        )
+        vision = getattr(model.config, "vision_config", None)
+        self.patch = 1 if vision is None else patch_size(vision.to_dict())
         dtype = next(model.parameters()).dtype
         first = args.process_index == 0
         self.peak = measured_peak(args.device, dtype, Path(args.output_dir).parent) if first else 0
@@ -34,10 +37,8 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         if args.resume_from_checkpoint:
             path = work_file(Path(args.resume_from_checkpoint), args.process_index)
             kept = json.loads(path.read_text(encoding="utf-8"))
-            for mode in self.sums:
-                self.sums[mode] += torch.tensor(
-                    [kept[mode][name] for name in COUNTED], device=args.device
-                )
+            sums = [[kept[kind][name] for name in Work._fields] for kind in KINDS]
+            self.sums += torch.tensor(sums, device=args.device)
         model.register_forward_pre_hook(self._count, with_kwargs=True, prepend=True)
 
     def _require_same_start(self, args: Any, step: int) -> None:
@@ -62,7 +63,8 @@ class Meter(TrainerCallback):  # type: ignore[misc]
     def _write(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         counted: dict[str, Any] = {
-            mode: dict(zip(COUNTED, sums.tolist(), strict=True)) for mode, sums in self.sums.items()
+            kind: dict(zip(Work._fields, sums, strict=True))
+            for kind, sums in zip(KINDS, self.sums.tolist(), strict=True)
         }
         text = json.dumps(counted | {"peak": self.peak})
         work_file(directory, self.args.process_index).write_text(text, encoding="utf-8")
@@ -72,38 +74,24 @@ class Meter(TrainerCallback):  # type: ignore[misc]
         given = inputs.get("input_ids")
         given = inputs["inputs_embeds"] if given is None else given
         batch, length = given.shape[:2]
-        lengths = _lengths(inputs, batch, length, given.device)
+        rows = padded = torch.full((batch,), length, device=given.device)
+        bounds, mask = inputs.get("cu_seq_lens_q"), inputs.get("attention_mask")
+        if bounds is not None:  # rows end to end, without padding
+            rows = padded = bounds.diff().long()
+        elif isinstance(mask, torch.Tensor) and mask.ndim == 2:
+            rows = mask.sum(-1).long()
         labels, kept = inputs.get("labels"), inputs.get("logits_to_keep")
+        logits = kept.sum() if isinstance(kept, torch.Tensor) else batch * (kept or length)
+        scored = logits if labels is None else (labels != -100).sum()
         patches = _patches(inputs, self.patch)
-        scored = batch * length
-        if isinstance(kept, torch.Tensor):
-            scored = kept.sum()
-        elif isinstance(kept, int) and kept:
-            scored = batch * kept
-        padded = int(inputs.get("cu_seq_lens_q") is None)
-        values = [
-            batch if padded else len(lengths),
-            lengths.sum(),
-            lengths.square().sum(),
-            scored if labels is None else (labels != -100).sum(),
-            patches.sum() if patches is not None else 0,
-            patches.square().sum() if patches is not None else 0,
-            batch * length,
-            batch * length**2 if padded else lengths.square().sum(),
-            scored,
-        ]
-        sums = self.sums["train" if module.training else "eval"]
-        sums += torch.stack([torch.as_tensor(value, device=sums.device) for value in values])
-
-
-def _lengths(inputs: dict[str, Any], batch: int, length: int, device: Any) -> Any:
-    """Tokens of each row, padding apart."""
-    bounds, mask = inputs.get("cu_seq_lens_q"), inputs.get("attention_mask")
-    if bounds is not None:
-        return (bounds[1:] - bounds[:-1]).long()
-    if isinstance(mask, torch.Tensor) and mask.ndim == 2:
-        return mask.sum(-1).long()
-    return torch.full((batch,), length, device=device)
+        images = (patches.sum(), patches.square().sum()) if patches is not None else (0, 0)
+        needed = [len(rows), rows.sum(), rows.square().sum(), scored, *images]
+        if not module.training and self.trainer.is_repeating:
+            needed = [0] * len(needed)
+        computed = [len(rows), padded.sum(), padded.square().sum(), logits, *images]
+        sums = self.sums[:2] if module.training else self.sums[2:]
+        values = [torch.as_tensor(value, device=sums.device) for value in needed + computed]
+        sums += torch.stack(values).view(2, -1)
 
 
 def _patches(inputs: dict[str, Any], patch: int) -> Any:
@@ -115,11 +103,6 @@ def _patches(inputs: dict[str, Any], patch: int) -> Any:
         return None
     count = (pixels.shape[2] // patch) * (pixels.shape[3] // patch)
     return torch.full((pixels.shape[0],), count, device=pixels.device)
-
-
-def _patch(config: Any) -> int:
-    size = getattr(getattr(config, "vision_config", None), "patch_size", 1)
-    return int(size[0] if isinstance(size, list | tuple) else size)
 
 
 callbacks_map["ketune_meter"] = Meter
