@@ -12,7 +12,8 @@ help:  ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/.ready: requirements.lock
-	$(PYTHON) -m venv --clear .venv
+	rm -rf .venv  # first: its own interpreter, first on the path, cannot make it anew
+	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install -q uv==$(UV_VERSION)
 	.venv/bin/uv pip install -q --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 	.venv/bin/uv pip install -q --python .venv/bin/python --no-deps -e .

@@ -110,7 +110,7 @@ def test_the_proof_has_trainings_loss_whatever_the_batches_hold(
     workspace = small_workspace(tmp_path / "w")
     workspace._write_split("validation", 17)
     lengthen(workspace, "validation")
-    workspace.set("profiles/smoke.yaml", per_device_eval_batch_size=size)
+    workspace.set(per_device_eval_batch_size=size)
     trained.forks.run(workspace, TRAIN, MERGE)
     metrics, proof = (workspace.json(f"metrics/{stage}.json") for stage in ("train", "merge"))
     losses = proof["eval_loss"]
