@@ -32,7 +32,6 @@ from ketune.dataset.siblings import (
     Group,
     Relation,
     SiblingKeys,
-    add_keys,
     first_splits,
     groups_across,
     sibling_keys,
@@ -132,7 +131,7 @@ def _decide_siblings(
     ids: list[str] = []
     splits = bytearray()
     for number, row in enumerate(prints()):
-        add_keys(found, number, row.siblings)
+        found.add(number, row.siblings)
         ids.append(row.id)
         splits.append(row.split)
     pairs: Counter[tuple[Relation, int, int]] = Counter()
@@ -152,10 +151,7 @@ def _decide_siblings(
         decisions.dropped = set(later)
     decisions.summary["siblings"] = {
         "rows": {
-            relation: {
-                f"{SPLITS[first]}_{SPLITS[second]}": pairs[relation, first, second]
-                for first, second in _PAIRS
-            }
+            relation: {f"{SPLITS[a]}_{SPLITS[b]}": pairs[relation, a, b] for a, b in _PAIRS}
             for relation in RELATIONS
         },
         "moved": _by_split(Counter(splits[number] for number in decisions.moved)),
@@ -173,7 +169,8 @@ def _decide_contamination(
 ) -> None:
     gone = frozenset(decisions.dropped)
     learnt: dict[str, list[str]] = defaultdict(list)  # task: the rows that repeat it and stay
-    tallies = {name: _Tally(index) for name, index in (files | tests).items()}
+    both = files | tests
+    tallies = {name: _Tally(index) for name, index in both.items()}
     removed: Counter[int] = Counter()
     marked: Counter[int] = Counter()
     for number, row in enumerate(prints()):
@@ -183,7 +180,7 @@ def _decide_contamination(
         # Train rows are learnt and validation rows choose the checkpoint; test rows do neither.
         drops = split != _TEST and data.decontaminate == "drop"
         repeats: list[str] = []
-        for name, index in (files if split == _TEST else files | tests).items():
+        for name, index in (files if split == _TEST else both).items():
             found = overlaps(index, row.row)
             for task_id, rule, share in found:
                 finding: Finding = {
@@ -196,7 +193,7 @@ def _decide_contamination(
                 }
                 report.write(json_line(finding))
             repeats += dict.fromkeys(overlap.task_id for overlap in found)
-            _count(tallies[name], split, found)
+            tallies[name].add(split, found)
         if split == _TEST:
             repeats += [sample for name in tests for sample in learnt.pop(f"{name}/{row.id}", ())]
         elif repeats and drops:
@@ -210,7 +207,7 @@ def _decide_contamination(
             decisions.contaminated_by[number] = repeats
             marked[split] += 1
     decisions.summary["contamination"] = {
-        "benchmarks": {name: _summary(tally) for name, tally in tallies.items()},
+        "benchmarks": {name: tally.summary() for name, tally in tallies.items()},
         "dropped": _by_split(removed),
         "marked": _by_split(marked),
     }
@@ -225,20 +222,18 @@ class _Tally:
     rows: Counter[int] = field(default_factory=Counter)
     rules: Counter[Rule] = field(default_factory=Counter)
 
+    def add(self, split: int, found: Sequence[Overlap]) -> None:
+        self.tasks.update(overlap.task_id for overlap in found)
+        self.rows[split] += bool(found)
+        self.rules.update({overlap.rule for overlap in found})
 
-def _count(tally: _Tally, split: int, found: Sequence[Overlap]) -> None:
-    tally.tasks.update(overlap.task_id for overlap in found)
-    tally.rows[split] += bool(found)
-    tally.rules.update({overlap.rule for overlap in found})
-
-
-def _summary(tally: _Tally) -> dict[str, Any]:
-    return {
-        "tasks": len(tally.index.task_ids),
-        "tasks_found": len(tally.tasks),
-        "rows": _by_split(tally.rows),
-        "rules": {rule: tally.rules[rule] for rule in RULES},
-    }
+    def summary(self) -> dict[str, Any]:
+        return {
+            "tasks": len(self.index.task_ids),
+            "tasks_found": len(self.tasks),
+            "rows": _by_split(self.rows),
+            "rules": {rule: self.rules[rule] for rule in RULES},
+        }
 
 
 def _by_split(counts: Mapping[int, int]) -> dict[str, int]:

@@ -6,9 +6,10 @@ and runs.
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from zlib import crc32
 
 import numpy as np
@@ -102,7 +103,7 @@ def code_keys(program: str) -> Mapping[str, int]:
     for node in [*tree.body, *methods]:
         if isinstance(node, _FUNCTIONS):
             normal = _Normaliser(imports, shared | _bound(node))
-            tokens = normal.function(node)
+            tokens = normal.text(node)
             if normal.nodes >= MIN_NODES:
                 keys[node.name] = text_key(tokens)
     return keys
@@ -138,63 +139,75 @@ class _Normaliser:
         self.imports = {name: home for name, home in imports.items() if name not in own}
         self.own = own
         self.numbers: dict[str, str] = {}
-        self.tokens: list[str] = []
         self.nodes = 0
 
-    def function(self, node: ast.AST) -> str:
-        self._visit(node)
-        return " ".join(self.tokens)
+    def text(self, function: ast.AST) -> str:
+        tokens: list[str] = []
+        # A stack of what is left to write: chained calls nest deeper than Python may recurse.
+        left: list[Iterator[str | ast.AST]] = [iter([function])]
+        while left:
+            for part in left[-1]:
+                if isinstance(part, ast.AST):
+                    self.nodes += 1
+                    left.append(iter(self._parts(part)))
+                    break
+                tokens.append(part)
+            else:
+                left.pop()
+        return " ".join(tokens)
 
     def _name(self, name: str) -> str:
         if name in self.own:
             return self.numbers.setdefault(name, f"v{len(self.numbers)}")
         return self.imports.get(name) or name
 
-    def _visit(self, node: ast.AST) -> None:
-        self.nodes += 1
+    def _parts(self, node: ast.AST) -> Iterable[str | ast.AST]:
+        """What a node is written as: words, and nodes that stand for theirs."""
         if (fields := _PLAIN_FIELDS.get(type(node))) is not None:
-            self._children(type(node).__name__, node, fields)
-            return
+            return self._fields(type(node).__name__, node, fields)
         match node:
-            case ast.Name():
-                self.tokens.append(self._name(node.id))
+            case ast.Name(id=name) | ast.arg(arg=name):
+                word = self._name(name)
+            case ast.Constant(value=value):
+                word = _literal(value)
             case ast.Attribute() if self._of_module(node.value):
-                self.tokens.append(node.attr)
-            case ast.Constant():
-                self.tokens.append(repr(node.value))
-            case ast.arg():
-                self.tokens.append(self._name(node.arg))
+                word = node.attr
             case ast.AnnAssign():
-                self._children("Assign", node, ("target", "value"))
+                return self._fields("Assign", node, ("target", "value"))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.tokens.append(self._name(node.name))
-                self._children("def", node, ("decorator_list", "args", "body"))
-            case ast.Attribute():
-                self._children("Attribute", node, ("value", "attr"))
+                parts = self._fields("def", node, ("decorator_list", "args", "body"))
+                return chain([self._name(node.name)], parts)
+            case _:
+                return self._fields("Attribute", node, ("value", "attr"))
+        return [word]
 
-    def _children(self, kind: str, node: ast.AST, fields: tuple[str, ...]) -> None:
-        self.tokens.append(kind)
+    def _fields(self, kind: str, node: ast.AST, fields: tuple[str, ...]) -> Iterator[str | ast.AST]:
+        yield kind
         for field in fields:
             value = getattr(node, field, None)
             if isinstance(value, list):
-                self.tokens.append("[")
+                yield "["
                 for child in value:
-                    if isinstance(child, ast.AST):
-                        if not _says_nothing(child):
-                            self._visit(child)
-                    else:
-                        self.tokens.append(repr(child))
-                self.tokens.append("]")
+                    if not isinstance(child, ast.AST):
+                        yield repr(child)
+                    elif not _says_nothing(child):
+                        yield child
+                yield "]"
             elif isinstance(value, ast.AST):
-                self._visit(value)
+                yield value
             elif value is not None:
                 own = field == "name" and isinstance(node, ast.ExceptHandler)
-                self.tokens.append(self._name(value) if own else repr(value))
+                yield self._name(value) if own else repr(value)
 
     def _of_module(self, node: ast.expr) -> bool:
         while isinstance(node, ast.Attribute):
             node = node.value
         return isinstance(node, ast.Name) and self.imports.get(node.id) == ""
+
+
+def _literal(value: object) -> str:
+    # Python writes no integer of more than 4,300 decimal digits, and reads it in other bases.
+    return hex(value) if isinstance(value, int) and abs(value) >> 10_000 else repr(value)
 
 
 def _says_nothing(node: ast.AST) -> bool:

@@ -5,7 +5,6 @@
 8-gram says nothing. benchmarks/decontamination.py measures what the constants below find.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -153,40 +152,30 @@ def task_print(content: Content) -> TaskPrint:
 
 def index_tasks(tasks: Iterable[tuple[str, TaskPrint]], thresholds: Thresholds) -> TaskIndex:
     """The index of a benchmark's tasks, given with their ids."""
-    ids: list[str] = []
-    entry_points: list[str] = []
-    images: list[str | None] = []
-    parts: list[tuple[int, Rule, bool]] = []
-    keys, lengths, texts = array("Q"), array("q"), array("i")
+    listed = list(tasks)
+    parts = [(number, part) for number, (_, task) in enumerate(listed) for part in task.parts]
     # The same text in many tasks is one task asked often, not boilerplate.
     numbers: dict[bytes, int] = {}
-    for task_id, task in tasks:
-        for part in task.parts:
-            content = part.keys.tobytes()
-            keys.frombytes(content)
-            lengths.append(len(part.keys))
-            text = blake2b(content, digest_size=16).digest()
-            texts.append(numbers.setdefault(text, len(numbers)))
-            parts.append((len(ids), part.rule, part.whole))
-        ids.append(task_id)
-        entry_points.append(task.entry_point)
-        images.append(task.image)
-    owners = np.repeat(np.arange(len(parts), dtype=np.int32), np.array(lengths, dtype=np.int64))
-    distinctive, owners = _distinctive(
-        np.array(keys, dtype=np.uint64), owners, np.array(texts, dtype=np.int32)
-    )
-    names = Counter(entry_points)
+    texts = [
+        numbers.setdefault(blake2b(part.keys.tobytes(), digest_size=16).digest(), len(numbers))
+        for _, part in parts
+    ]
+    keys = np.concatenate([_array(()), *(part.keys for _, part in parts)])
+    lengths = np.array([len(part.keys) for _, part in parts], dtype=np.int64)
+    owners = np.repeat(np.arange(len(parts), dtype=np.int32), lengths)
+    keys, owners = _distinctive(keys, owners, np.array(texts, dtype=np.int32))
+    names = Counter(task.entry_point for _, task in listed)
     return TaskIndex(
         thresholds=thresholds,
-        task_ids=ids,
-        entry_points=entry_points,
-        images=images,
-        keys=distinctive,
+        task_ids=[task_id for task_id, _ in listed],
+        entry_points=[task.entry_point for _, task in listed],
+        images=[task.image for _, task in listed],
+        keys=keys,
         owners=owners,
         totals=np.bincount(owners, minlength=len(parts)),
-        part_tasks=np.array([task_number for task_number, *_ in parts], dtype=np.int32),
-        part_rules=[rule for _, rule, _ in parts],
-        part_whole=np.array([whole for *_, whole in parts], dtype=np.bool_),
+        part_tasks=np.array([number for number, _ in parts], dtype=np.int32),
+        part_rules=[part.rule for _, part in parts],
+        part_whole=np.array([part.whole for _, part in parts], dtype=np.bool_),
         names=frozenset(name for name, count in names.items() if name and count <= MAX_TASKS),
     )
 
@@ -217,11 +206,9 @@ def overlaps(index: TaskIndex, row: Fingerprint) -> list[Overlap]:
                 continue
             rule = "entry_point"
         result[task, rule] = max(share, result.get((task, rule), 0.0))
+    in_order = sorted(result, key=lambda found: (found[0], RULES.index(found[1])))
     return [
-        Overlap(index.task_ids[task], rule, round(share, 3))
-        for (task, rule), share in sorted(
-            result.items(), key=lambda item: (item[0][0], RULES.index(item[0][1]))
-        )
+        Overlap(index.task_ids[task], rule, round(result[task, rule], 3)) for task, rule in in_order
     ]
 
 

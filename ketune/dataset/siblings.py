@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -14,16 +13,18 @@ Relation = Literal["image", "prompt", "code", "source"]
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
 
 
-def _arrays() -> "dict[Relation, array[int]]":
-    return {relation: array("Q") for relation in RELATIONS}
-
-
-@dataclass
 class SiblingKeys:
     """For each relation the keys met, and the number of the sample that has each."""
 
-    keys: "dict[Relation, array[int]]" = field(default_factory=_arrays)
-    samples: "dict[Relation, array[int]]" = field(default_factory=_arrays)
+    def __init__(self) -> None:
+        self.keys = {relation: array("Q") for relation in RELATIONS}
+        self.samples = {relation: array("Q") for relation in RELATIONS}
+
+    def add(self, sample: int, keys: Mapping[Relation, int]) -> None:
+        """Record the keys of sample number `sample`."""
+        for relation, key in keys.items():
+            self.keys[relation].append(key)
+            self.samples[relation].append(sample)
 
 
 class Group(NamedTuple):
@@ -47,13 +48,6 @@ def sibling_keys(content: Content, source: str) -> dict[Relation, int]:
     if source:
         keys["source"] = text_key(source)
     return keys
-
-
-def add_keys(found: SiblingKeys, sample: int, keys: Mapping[Relation, int]) -> None:
-    """Record the keys of sample number `sample`."""
-    for relation, key in keys.items():
-        found.keys[relation].append(key)
-        found.samples[relation].append(sample)
 
 
 def groups_across(found: SiblingKeys, splits: Sequence[int]) -> Iterator[Group]:

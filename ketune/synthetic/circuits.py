@@ -28,10 +28,6 @@ class Circuit:
     num_qubits: int
     ops: tuple[Op, ...]
 
-    @property
-    def has_angles(self) -> bool:
-        return any(op.angle for op in self.ops)
-
 
 def layers(circuit: Circuit) -> list[list[Op]]:
     """Columns of the drawing: each gate as far left as no drawn wire span overlaps."""
@@ -128,6 +124,12 @@ def qasm_lines(circuit: Circuit) -> list[str]:
 def qasm(circuit: Circuit) -> str:
     """An OpenQASM 2 program."""
     return "\n".join(["OPENQASM 2.0;", 'include "qelib1.inc";', *qasm_lines(circuit)]) + "\n"
+
+
+def rebuilding_line(circuit: Circuit) -> str:
+    """Python that rebuilds the circuit in a variable `expected`, from its OpenQASM 2."""
+    program = " ".join(["OPENQASM 2.0;", 'include "qelib1.inc";', *qasm_lines(circuit)])
+    return f"expected = QuantumCircuit.from_qasm_str({program!r})"
 
 
 def build(circuit: Circuit) -> QuantumCircuit:

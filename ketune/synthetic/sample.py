@@ -3,11 +3,11 @@
 import ast
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 
-from ketune.synthetic.circuits import Circuit
+from ketune.synthetic.circuits import Circuit, qasm
 
 CIRCUITS = "circuits_and_gates"
 INFO = "quantum_info_and_operators"
@@ -51,24 +51,48 @@ Drawing = Picture | Graph | Plot
 
 
 @dataclass(frozen=True)
+class Given:
+    """What a task is about: `phrase` names it in the text, `picture` shows it.
+
+    `told`: the phrase says all that the picture shows. `circuit` is set where it is a circuit.
+    """
+
+    phrase: str = ""
+    picture: Drawing | None = None
+    told: bool = False
+    circuit: Circuit | None = None
+
+    @property
+    def needs_image(self) -> bool:
+        return self.picture is not None and not self.told
+
+
+@dataclass(frozen=True)
 class Task:
     """A code task before its form (function_completion or code_generation) is chosen.
 
-    `ask`: imperative sentences. `body`: lines of the function, unindented. `check`: lines of
-    `check(candidate)`, an expectation reached by another way than `body`. `names`: candidate
-    function names. `imports`: module to what is imported from it, or "as alias" for the module.
+    `ask`: imperative sentences. `signature`: the function's name and what it returns, "verb noun"
+    or "verb noun -> type"; alternatives of a word are separated by |. `body`: what stands in the
+    function. `check`: what stands in `check(candidate)`, an expectation reached by another way than
+    `body`. Both are blocks (see code.block) and import nothing that code.imports can find. On a
+    given circuit, `body` goes on from it in the variable `qc` and `check` in `expected`.
     """
 
     ask: str
-    body: Sequence[str]
-    check: Sequence[str]
-    names: Sequence[str]
-    returns: str = "QuantumCircuit"
-    imports: Mapping[str, str] = field(default_factory=lambda: {"qiskit": "QuantumCircuit"})
-    check_imports: Mapping[str, str] = field(default_factory=dict)
-    circuit: Circuit | None = None
-    picture: Drawing | None = None
-    needs_image: bool = False
+    signature: str
+    body: str
+    check: str
+    given: Given = Given()
+
+    @property
+    def names(self) -> list[str]:
+        """Candidate function names, verb_noun."""
+        verbs, nouns = self.signature.partition(" -> ")[0].split()
+        return [f"{verb}_{noun}" for verb in verbs.split("|") for noun in nouns.split("|")]
+
+    @property
+    def returns(self) -> str:
+        return self.signature.partition(" -> ")[2] or "QuantumCircuit"
 
 
 @dataclass(frozen=True)
@@ -80,9 +104,7 @@ class Question:
 
     ask: str
     answer: str
-    circuit: Circuit | None = None
-    picture: Drawing | None = None
-    needs_image: bool = False
+    given: Given = Given()
     fact: str = ""
 
 
@@ -113,27 +135,42 @@ class Tier:
 class Sample:
     """One row of the raw schema, and what the generator knows about it.
 
-    `image` is PNG bytes, None without a picture or before it is drawn. `program` is the complete
-    module that answers a code sample, "" for qa. `qasm` is OpenQASM 2 of the circuit in the
-    picture, else of the circuit the task builds. `needs_image`: the text alone leaves it open.
-    `subject` identifies the circuit, the picture or the fact that it is about, "" without one.
+    `program` is the complete module that answers a code sample; it, `test_code` and `entry_point`
+    are "" for qa. `image` is PNG bytes, None without a picture or before it is drawn.
     """
 
     question: str
     answer: str
     category: str
     type: str
-    test_code: str
-    entry_point: str
-    source: str
-    image: bytes | None
     family: str
-    program: str
-    qasm: str | None
-    needs_image: bool
+    given: Given
     fingerprint: str
-    subject: str
-    picture: Drawing | None
+    test_code: str = ""
+    entry_point: str = ""
+    program: str = ""
+    fact: str = ""
+    image: bytes | None = None
+    source: str = "ketune/synthetic"
+
+    @property
+    def picture(self) -> Drawing | None:
+        return self.given.picture
+
+    @property
+    def needs_image(self) -> bool:
+        """The text alone leaves the answer open."""
+        return self.given.needs_image
+
+    @property
+    def qasm(self) -> str | None:
+        """OpenQASM 2 of the given circuit."""
+        return qasm(self.given.circuit) if self.given.circuit else None
+
+    @property
+    def subject(self) -> str:
+        """Identifies the circuit, the picture or the fact that it is about, "" without one."""
+        return self.qasm or (repr(self.picture) if self.picture else self.fact)
 
 
 def code_fingerprint(program: str, entry_point: str) -> str:
@@ -142,7 +179,7 @@ def code_fingerprint(program: str, entry_point: str) -> str:
     Two families that ask for one program share a fingerprint, so they never meet across splits.
     """
     tree = ast.parse(program)
-    for node in ast.walk(tree):
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == entry_point:
             node.name = "f"
             node.returns = None
@@ -155,4 +192,5 @@ def code_fingerprint(program: str, entry_point: str) -> str:
 def question_fingerprint(question: Question) -> str:
     """Identity of a question: its words in lower case, and the circuit or picture it is about."""
     words = " ".join(re.findall(r"\w+", question.ask.lower()))
-    return hashlib.sha256(f"{words}|{question.circuit}|{question.picture}".encode()).hexdigest()
+    given = question.given
+    return hashlib.sha256(f"{words}|{given.circuit}|{given.picture}".encode()).hexdigest()

@@ -1,18 +1,18 @@
 """The endless stream of samples of a split: families drawn by weight, duplicates left out."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import count, islice
 from random import Random
 from typing import Literal
 
-from ketune.synthetic.circuits import qasm
+from ketune.synthetic.circuits import code_lines, rebuilding_line
+from ketune.synthetic.code import block, imports, indented
 from ketune.synthetic.drawing import draw as draw_picture
 from ketune.synthetic.families import CORE, WIDE
 from ketune.synthetic.sample import (
-    Drawing,
     Family,
     Question,
     Sample,
@@ -27,7 +27,6 @@ SPLIT_BUCKETS = {"train": range(70), "validation": range(70, 85), "test": range(
 # Where the wide tier takes over: past the rows of the smoke profile, whose text is pinned.
 CORE_SAMPLES = {"train": 768, "validation": 128, "test": 256}
 QUESTION_SHARE, COMPLETION_SHARE, PICTURE_SHARE = 0.34, 0.52, 0.46
-SOURCE = "ketune/synthetic"
 _ATTEMPTS = 400
 
 Rejected = Counter[tuple[str, str]]
@@ -102,65 +101,42 @@ def _sample(rng: Random, families: Sequence[Family], picture: bool) -> Sample:
 
 
 def _question(family: Family, question: Question) -> Sample:
-    program = qasm(question.circuit) if question.circuit else None
     return Sample(
         question=question.ask,
         answer=question.answer,
         category=family.category,
         type="qa",
-        test_code="",
-        entry_point="",
-        source=SOURCE,
-        image=None,
         family=family.name,
-        program="",
-        qasm=program,
-        needs_image=question.needs_image,
+        given=question.given,
         fingerprint=question_fingerprint(question),
-        subject=_subject(program, question.picture) or question.fact,
-        picture=question.picture,
+        fact=question.fact,
     )
 
 
 def _code(family: Family, task: Task, rng: Random) -> Sample:
     name, ask = rng.choice(task.names), reword(task.ask, rng)
-    head = f"{_imports(task.imports)}def {name}() -> {task.returns}:\n"
-    body = "".join(f"    {line}\n" for line in task.body)
-    program = head + body
+    body, check = block(task.body), block(task.check)
+    if (circuit := task.given.circuit) is not None:
+        body, check = [*code_lines(circuit), *body], [rebuilding_line(circuit), *check]
+    signature = f"def {name}() -> {task.returns}:\n"
+    text, test = indented(body), f"def check(candidate):\n{indented(check)}"
+    head = imports(signature + text) + signature
+    program = head + text
     if rng.random() < COMPLETION_SHARE:
-        kind, answer = "function_completion", body
+        kind, answer = "function_completion", text
         question = f'{head}    """{ask}"""\n    pass\n'
     else:
         kind, answer = "code_generation", program
         question = f"{ask}\n{code_request(name, rng)}"
-    drawn = qasm(task.circuit) if task.circuit else None
-    check = "".join(f"    {line}\n" for line in task.check)
     return Sample(
         question=question,
         answer=answer,
         category=family.category,
         type=kind,
-        test_code=f"{_imports(task.check_imports)}def check(candidate):\n{check}",
-        entry_point=name,
-        source=SOURCE,
-        image=None,
         family=family.name,
-        program=program,
-        qasm=drawn,
-        needs_image=task.needs_image,
+        given=task.given,
         fingerprint=code_fingerprint(program, name),
-        subject=_subject(drawn, task.picture),
-        picture=task.picture,
+        test_code=imports(test) + test,
+        entry_point=name,
+        program=program,
     )
-
-
-def _subject(drawn: str | None, picture: Drawing | None) -> str:
-    return drawn or (repr(picture) if picture else "")
-
-
-def _imports(modules: Mapping[str, str]) -> str:
-    lines = [
-        f"import {module} {what}\n" if what.startswith("as ") else f"from {module} import {what}\n"
-        for module, what in sorted(modules.items())
-    ]
-    return "".join(lines) + ("\n\n" if lines else "")

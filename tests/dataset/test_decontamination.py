@@ -307,6 +307,24 @@ def test_code_that_does_not_parse_has_no_keys() -> None:
     assert code_keys("def f(:") == code_keys("\0") == code_keys("(" * 5000) == {}
 
 
+DEEP = {
+    "chained calls": f"return a{'.h(0)' * 300}",
+    "elif": "if a == 0:\n        return 0\n"
+    + "".join(f"    elif a == {n}:\n        return {n}\n" for n in range(1, 501)),
+    "sum": f"return {' + '.join(['a'] * 1200)}",
+    "attributes": f"return len(a){'.b' * 1500}",
+    "long integer": f"return (a + 1) * (a - 1) * 0x{'f' * 5000}",
+}
+
+
+@pytest.mark.parametrize("body", DEEP.values(), ids=DEEP)
+def test_deep_and_long_code_has_keys_too(body: str) -> None:
+    (key,) = code_keys(f"def f(a, b):\n    {body}\n").values()
+    (same,) = code_keys(f"def g(a, c):\n    # Another name and layout.\n    {body}\n").values()
+    (changed,) = code_keys(f"def f(a, b):\n    b = a\n    {body}\n").values()
+    assert key == same != changed
+
+
 @given(st.lists(st.text("abcXYZ01_", min_size=1, max_size=4), max_size=30), st.data())
 def test_gram_keys_are_of_the_words_alone(words: list[str], data: st.DataObject) -> None:
     space = st.sampled_from([" ", "\n", "\t ", ", ", ". ", " (", "` "])

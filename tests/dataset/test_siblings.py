@@ -15,7 +15,6 @@ from ketune.dataset.siblings import (
     RELATIONS,
     Group,
     SiblingKeys,
-    add_keys,
     first_splits,
     groups_across,
 )
@@ -170,7 +169,7 @@ def test_groups_and_families_are_those_of_a_pairwise_search(
     rows.sort(key=lambda row: row[0])
     found = SiblingKeys()
     for number, (_, keys) in enumerate(rows):
-        add_keys(found, number, keys)
+        found.add(number, keys)
     place = [split for split, _ in rows]
     groups = list(groups_across(found, place))
 

@@ -66,7 +66,7 @@ def test_a_reference_that_fails_is_replaced_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(*_: object) -> Task:
-        return Task("Return one.", ("return 2",), ("assert candidate() == 1",), ("one",), "int")
+        return Task("Return one.", "get one -> int", "return 2", "assert candidate() == 1")
 
     broken = Family("wrong", "circuits_and_gates", 30.0, 0.0, wrong)
     tier = Tier([broken, *CORE.code], CORE.questions)

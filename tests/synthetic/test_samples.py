@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -143,6 +144,26 @@ def test_the_stream_is_the_one_the_tiny_base_model_was_pretrained_on() -> None:
     tiny base model (CONTRIBUTING.md), then write the new digest here."""
     texts = [(s.question, s.answer) for s in islice(samples("train", 42, draw=False), 300)]
     assert hashlib.sha256(repr(texts).encode()).hexdigest()[:16] == "d0bcecd2cf9d73c2"
+
+
+def text_digest(rows: Iterable[Sample]) -> str:
+    """Of all that is written of samples, and of what their pictures show."""
+    digest = hashlib.sha256()
+    for row in rows:
+        written = (row.question, row.answer, row.category, row.type, row.test_code, row.entry_point)
+        digest.update(repr((*written, row.family, row.needs_image, row.picture)).encode())
+    return digest.hexdigest()[:16]
+
+
+def test_rows_of_a_seed_are_pinned(drawn: list[Sample]) -> None:
+    """Every family of both tiers. Where other rows are meant, write their digests here."""
+    rest: tuple[Split, ...] = ("validation", "test")
+    others = {split: text_digest(islice(samples(split, 42, draw=False), 400)) for split in rest}
+    assert {"train": text_digest(drawn), **others} == {
+        "train": "f0416b43f98dd4e2",
+        "validation": "8d65a54a0a73d615",
+        "test": "be22eb7defa87190",
+    }
 
 
 def test_what_only_a_picture_shows_is_not_in_the_text(drawn: list[Sample]) -> None:

@@ -229,11 +229,6 @@ def _log(
         for name, (total, count) in sorted(zip(names, sums, strict=True))
         if count
     }
-    line = {
-        "step": step,
-        "tokens": tokens,
-        "tokens_per_second": round(speed),
-        "loss": parts,
-    }
+    line = {"step": step, "tokens": tokens, "tokens_per_second": round(speed), "loss": parts}
     with path.open("a") as file:
         file.write(json.dumps(line) + "\n")

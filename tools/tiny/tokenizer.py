@@ -13,6 +13,7 @@ from importlib.resources import files
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 Ranks = dict[bytes, int]
 
@@ -104,21 +105,11 @@ def used_tokens(texts: Iterable[str], ranks: Ranks) -> set[bytes]:
     return used
 
 
-@cache
-def _byte_letters() -> dict[int, str]:
-    """GPT-2's printable stand-in for each byte, as `tokenizers`' ByteLevel writes it."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {byte: chr(byte) for byte in printable} | {
-        byte: chr(256 + index) for index, byte in enumerate(others)
-    }
-
-
 def restricted_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """A tokenizer that encodes `texts` as Qwen's full one does, with only the merges needed."""
     ranks = qwen_ranks()
     tokens = sorted(used_tokens(texts, ranks), key=ranks.__getitem__)
-    letters = _byte_letters()
+    letters = bytes_to_unicode()
 
     def name(token: bytes) -> str:
         return "".join(letters[byte] for byte in token)
@@ -132,10 +123,7 @@ def restricted_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     backend = Tokenizer(BPE(vocab=vocabulary, merges=merges, fuse_unk=False))
     backend.normalizer = normalizers.NFC()
     backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            _split(),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
+        [_split(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     )
     backend.decoder = decoders.ByteLevel()
     backend.add_tokens(

@@ -1,187 +1,289 @@
-"""Families about algorithms and the circuits and states they are made of."""
+"""Families about algorithms' building blocks: known states, Fourier transforms, protocols."""
 
-from collections.abc import Sequence
 from random import Random
 
-from ketune.synthetic.families.subjects import (
-    OPERATOR,
-    QC,
-    SAME_OPERATOR,
-    SAME_STATE,
-    STATE,
-    bits,
-    names,
-)
-from ketune.synthetic.sample import Task
+from ketune.synthetic.families.subjects import SAME_OPERATOR, SAME_STATE, lines, listed
+from ketune.synthetic.sample import Question, Task
 
 
 def ghz(rng: Random, _: bool) -> Task:
     n = rng.randint(2, 6)
     style = rng.choice(("chain", "star"))
-    body = [f"qc = QuantumCircuit({n})", "qc.h(0)"]
-    body += [f"qc.cx({i if style == 'chain' else 0}, {i + 1})" for i in range(n - 1)]
     how = "a chain of CNOTs" if style == "chain" else "CNOTs from qubit 0"
+    verb = rng.choice(("Prepare", "Build", "Create"))
     return Task(
-        f"{rng.choice(('Prepare', 'Build', 'Create'))} a GHZ state of {n} qubits with {how}.",
-        [*body, "return qc"],
-        [
-            "amplitudes = Statevector(candidate()).data",
-            f"assert len(amplitudes) == {2**n}",
-            "assert abs(abs(amplitudes[0]) ** 2 - 0.5) < 1e-9 and abs(amplitudes[0] - amplitudes[-1]) < 1e-9",
-        ],
-        names(("ghz", "prepare_ghz"), ("state", "circuit")),
-        check_imports=STATE,
+        f"{verb} a GHZ state of {n} qubits with {how}.",
+        "ghz|prepare_ghz state|circuit",
+        f"""
+        qc = QuantumCircuit({n})
+        qc.h(0)
+        {lines(f"qc.cx({i if style == 'chain' else 0}, {i + 1})" for i in range(n - 1))}
+        return qc
+        """,
+        f"""
+        amplitudes = Statevector(candidate()).data
+        assert len(amplitudes) == {2**n}
+        assert abs(abs(amplitudes[0]) ** 2 - 0.5) < 1e-9 and abs(amplitudes[0] - amplitudes[-1]) < 1e-9
+        """,
+    )
+
+
+def ghz_on(rng: Random, _: bool) -> Task:
+    n = rng.randint(3, 9)
+    chain = rng.sample(range(n), rng.randint(3, min(n, 6)))
+    return Task(
+        f"Prepare a GHZ state on qubits {listed(chain)} of {n}, leaving the others in |0>.",
+        "ghz|prepare_ghz on_qubits|subset",
+        f"""
+        qc = QuantumCircuit({n})
+        chain = {chain}
+        qc.h(chain[0])
+        for a, b in zip(chain, chain[1:]):
+            qc.cx(a, b)
+        return qc
+        """,
+        f"""
+        import numpy as np
+        expected = np.zeros({2**n})
+        expected[[0, {sum(2**q for q in chain)}]] = 0.5**0.5
+        {SAME_STATE}
+        """,
+    )
+
+
+def w_state(rng: Random, _: bool) -> Task:
+    n = rng.randint(3, 8)
+    order = rng.sample(range(n), rng.randint(3, min(n, 5)))
+    k = len(order)
+    return Task(
+        f"Prepare a W state on qubits {listed(order)} of {n}, the others in |0>.",
+        "w|prepare_w on_qubits|circuit",
+        f"""
+        qc = QuantumCircuit({n})
+        order = {order}
+        qc.x(order[0])
+        for i in range({k - 1}):
+            angle = 2 * acos(({k} - i) ** -0.5)
+            qc.cry(angle, order[i], order[i + 1])
+            qc.cx(order[i + 1], order[i])
+        return qc
+        """,
+        f"""
+        import numpy as np
+        expected = np.zeros({2**n})
+        expected[{[2**q for q in order]}] = {k} ** -0.5
+        {SAME_STATE}
+        """,
+    )
+
+
+def sparse_state(rng: Random, _: bool) -> Task:
+    n = rng.randint(2, 4)
+    chosen = sorted(rng.sample(range(2**n), rng.randint(2, min(4, 2**n - 1))))
+    return Task(
+        f"Prepare an equal superposition of {' and '.join(f'|{x:0{n}b}>' for x in chosen)}.",
+        "superpose|prepare states|chosen_states",
+        f"""
+        amplitudes = [0.0] * {2**n}
+        for state in {chosen}:
+            amplitudes[state] = {len(chosen)} ** -0.5
+        qc = QuantumCircuit({n})
+        qc.append(StatePreparation(amplitudes), range({n}))
+        return qc
+        """,
+        f"""
+        p = Statevector(candidate()).data
+        chosen = {chosen}
+        assert all(abs(p[s] - p[chosen[0]]) < 1e-8 for s in chosen)
+        assert abs(abs(p[chosen[0]]) ** 2 - 1 / {len(chosen)}) < 1e-8
+        """,
     )
 
 
 def bell(rng: Random, _: bool, qubits: int = 3) -> Task:
-    name, extra = rng.choice(
-        (
-            ("phi+", []),
-            ("phi-", ["qc.z(0)"]),
-            ("psi+", ["qc.x(0)"]),
-            ("psi-", ["qc.x(0)", "qc.z(0)"]),
-        )
-    )
+    name, corrections = rng.choice((("phi+", ""), ("phi-", "z"), ("psi+", "x"), ("psi-", "xz")))
     a, b = rng.sample(range(qubits), 2)
     n = max(a, b, 1) + 1
-    extra = [line.replace("(0)", f"({a})") for line in extra]
-    lines = [f"qc = QuantumCircuit({n})", f"qc.h({a})", f"qc.cx({a}, {b})", *extra]
+    gates = lines(
+        [f"qc = QuantumCircuit({n})", f"qc.h({a})", f"qc.cx({a}, {b})"]
+        + [f"qc.{gate}({a})" for gate in corrections]
+    )
     return Task(
         f"Prepare the Bell state {name} on qubits {a} and {b} of {n}.",
-        [*lines, "return qc"],
-        [line.replace("qc", "expected") for line in lines] + [SAME_STATE],
-        names(("bell", "prepare_bell"), ("pair", "state")),
-        check_imports=STATE | QC,
-    )
-
-
-def bernstein_vazirani(rng: Random, _: bool, max_bits: int = 5) -> Task:
-    s = bits(rng, 2, max_bits)
-    n = len(s)
-    body = [f"qc = QuantumCircuit({n + 1})"]
-    body += [f"qc.cx({i}, {n})" for i, bit in enumerate(reversed(s)) if bit == "1"]
-    return Task(
-        f"Build the Bernstein-Vazirani oracle for the secret {s}, with the ancilla as the last qubit.",
-        [*body, "return qc"],
-        [
-            "state = Operator(candidate())",
-            f"oracle = QuantumCircuit({n + 1})",
-            f"[oracle.cx(i, {n}) for i, b in enumerate(reversed('{s}')) if b == '1']",
-            "assert state.equiv(Operator(oracle))",
-        ],
-        names(("bv", "secret"), ("oracle",)),
-        check_imports=OPERATOR | QC,
-    )
-
-
-def phase_oracle(rng: Random, _: bool) -> Task:
-    s = bits(rng, 2, 3)
-    n = len(s)
-    flips = [f"qc.x({i})" for i, bit in enumerate(reversed(s)) if bit == "0"]
-    core = ["qc.cz(0, 1)"] if n == 2 else ["qc.ccz(0, 1, 2)"]
-    return Task(
-        f"Build a Grover oracle that flips the phase of |{s}>.",
-        [f"qc = QuantumCircuit({n})", *flips, *core, *flips, "return qc"],
-        [
-            "import numpy as np",
-            f"d = np.ones({2**n})",
-            f"d[{int(s, 2)}] = -1",
-            "assert Operator(candidate()).equiv(Operator(np.diag(d)))",
-        ],
-        names(("grover", "phase"), ("oracle",)),
-        check_imports=OPERATOR,
-    )
-
-
-def deutsch(rng: Random, _: bool) -> Task:
-    kind, n = rng.choice(("constant", "balanced")), rng.randint(1, 4)
-    gates = [f"qc.x({n})"] if kind == "constant" else [f"qc.cx({i}, {n})" for i in range(n)]
-    return Task(
-        f"Build a {kind} Deutsch-Jozsa oracle for {n} input qubit{'s' * (n > 1)}, "
-        + ("always one." if kind == "constant" else "the parity of the inputs."),
-        [f"qc = QuantumCircuit({n + 1})", *gates, "return qc"],
-        [
-            f"expected = QuantumCircuit({n + 1})",
-            *[g.replace("qc.", "expected.") for g in gates],
-            SAME_OPERATOR,
-        ],
-        names(("dj", "deutsch_jozsa"), ("oracle",)),
-        check_imports=OPERATOR | QC,
+        "bell|prepare_bell pair|state",
+        f"""
+        {gates}
+        return qc
+        """,
+        f"""
+        {gates.replace("qc", "expected")}
+        {SAME_STATE}
+        """,
     )
 
 
 def qft(rng: Random, _: bool) -> Task:
     n, inverse = rng.randint(2, 5), rng.random() < 0.4
-    tail = ".inverse()" if inverse else ""
     return Task(
         f"Return the {'inverse ' * inverse}quantum Fourier transform on {n} qubits as a circuit.",
-        [f"qc = QuantumCircuit({n})", f"qc.append(QFTGate({n}){tail}, range({n}))", "return qc"],
-        [
-            "import numpy as np",
-            f"f = np.array([[np.exp(2j * np.pi * a * b / {2**n}) for a in range({2**n})] for b in range({2**n})]) / {2**n} ** 0.5",
-            f"assert Operator(candidate()).equiv(Operator(f{'.conj().T' * inverse}))",
-        ],
-        names(("qft", "fourier"), ("circuit", "transform")),
-        imports=QC | {"qiskit.circuit.library": "QFTGate"},
-        check_imports=OPERATOR,
+        "qft|fourier circuit|transform",
+        f"""
+        qc = QuantumCircuit({n})
+        qc.append(QFTGate({n}){".inverse()" * inverse}, range({n}))
+        return qc
+        """,
+        f"""
+        import numpy as np
+        f = np.array([[np.exp(2j * np.pi * a * b / {2**n}) for a in range({2**n})] for b in range({2**n})]) / {2**n} ** 0.5
+        assert Operator(candidate()).equiv(Operator(f{".conj().T" * inverse}))
+        """,
     )
 
 
-def ising(rng: Random, _: bool) -> Task:
-    n = rng.randint(2, 5)
-    labels = ["I" * (n - 2 - i) + "ZZ" + "I" * i for i in range(n - 1)]
+def qft_on(rng: Random, _: bool) -> Task:
+    k = rng.randint(2, 4)
+    state, inverse = rng.randrange(2**k), rng.random() < 0.4
+    factor = -2 if inverse else 2
     return Task(
-        f"Return the Ising chain, the sum of ZZ on neighbours, for {n} qubits.",
-        ["return SparsePauliOp([" + ", ".join(f'"{x}"' for x in labels) + "])"],
-        [
-            "import numpy as np",
-            f"s = [[1 - 2 * ((k >> i) & 1) for i in range({n})] for k in range({2**n})]",
-            f"assert np.allclose(candidate().to_matrix(), np.diag([sum(r[i] * r[i + 1] for i in range({n - 1})) for r in s]))",
-        ],
-        names(("ising", "chain"), ("op", "hamiltonian")),
-        "SparsePauliOp",
-        imports={"qiskit.quantum_info": "SparsePauliOp"},
+        f"Apply the {'inverse ' * inverse}quantum Fourier transform to the basis state"
+        f" |{state:0{k}b}>.",
+        "fourier|qft of_state|basis_state",
+        f"""
+        qc = QuantumCircuit({k})
+        {lines(f"qc.x({i})" for i in range(k) if state >> i & 1)}
+        qc.append(QFTGate({k}){".inverse()" * inverse}, range({k}))
+        return qc
+        """,
+        f"""
+        import numpy as np
+        expected = np.exp({factor}j * np.pi * {state} * np.arange({2**k}) / {2**k}) / {2**k} ** 0.5
+        {SAME_STATE}
+        """,
     )
 
 
-def trotter(
-    rng: Random, _: bool, max_qubits: int = 2, times: Sequence[float] = (0.1, 0.2, 0.5, 1.0)
-) -> Task:
-    p = "".join(rng.choice("XYZ") for _ in range(rng.randint(1, max_qubits)))
-    t = rng.choice(times)
-    n = len(p)
+def add_constant(rng: Random, _: bool) -> Task:
+    n = rng.randint(2, 4)
+    k = rng.randrange(1, 2**n)
     return Task(
-        f"Evolve {n} qubit{'s' * (n > 1)} under {p} for time {t}.",
-        [
-            f"qc = QuantumCircuit({n})",
-            f'qc.append(PauliEvolutionGate(SparsePauliOp("{p}"), time={t}), range({n}))',
-            "return qc",
-        ],
-        [
-            "from scipy.linalg import expm",
-            f"assert Operator(candidate()).equiv(Operator(expm(-1j * {t} * Operator.from_label('{p}').data)))",
-        ],
-        names(("evolve", "trotter"), ("state", "step")),
-        imports=QC
-        | {"qiskit.circuit.library": "PauliEvolutionGate", "qiskit.quantum_info": "SparsePauliOp"},
-        check_imports=OPERATOR,
+        f"Build a circuit on {n} qubits that adds {k} modulo {2**n}, with phases between a Fourier"
+        " transform and its inverse.",
+        "add|shift constant|modulo",
+        f"""
+        qc = QuantumCircuit({n})
+        qc.append(QFTGate({n}), range({n}))
+        for i in range({n}):
+            qc.p(2 * pi * {k} * 2**i / {2**n}, i)
+        qc.append(QFTGate({n}).inverse(), range({n}))
+        return qc
+        """,
+        f"""
+        import numpy as np
+        expected = np.roll(np.eye({2**n}), {k}, axis=0)
+        {SAME_OPERATOR}
+        """,
+    )
+
+
+def phase_estimation(rng: Random, _: bool) -> Task:
+    t = rng.randint(2, 5)
+    k = rng.randrange(1, 2**t)
+    return Task(
+        f"Estimate the phase of a P gate of angle 2*pi*{k}/{2**t} on |1> with {t} counting qubits;"
+        " return it as a share of a turn.",
+        "estimate|find phase|eigenphase -> float",
+        f"""
+        qc = QuantumCircuit({t + 1})
+        qc.x({t})
+        qc.h(range({t}))
+        for i in range({t}):
+            qc.cp(2 * pi * {k} / {2**t} * 2**i, i, {t})
+        qc.append(QFTGate({t}).inverse(), range({t}))
+        probabilities = Statevector(qc).probabilities(range({t}))
+        return int(probabilities.argmax()) / {2**t}
+        """,
+        f"assert abs(candidate() - {k / 2**t!r}) < 1e-9",
+    )
+
+
+def swap_test(rng: Random, _: bool) -> Task:
+    a, b = rng.randint(1, 31) / 10, rng.randint(1, 31) / 10
+    axis = rng.choice("xy")
+    return Task(
+        f"Return the probability of outcome 0 on the ancilla of a swap test of r{axis}({a})|0> and"
+        f" r{axis}({b})|0>.",
+        "swap_test|compare zero_probability|rotated_states -> float",
+        f"""
+        qc = QuantumCircuit(3)
+        qc.r{axis}({a}, 1)
+        qc.r{axis}({b}, 2)
+        qc.h(0)
+        qc.cswap(0, 1, 2)
+        qc.h(0)
+        return float(Statevector(qc).probabilities([0])[0])
+        """,
+        f"""
+        from math import cos
+        assert abs(candidate() - (1 + cos(({a} - {b}) / 2) ** 2) / 2) < 1e-8
+        """,
+    )
+
+
+def superdense(rng: Random, _: bool) -> Task:
+    message, n = format(rng.randrange(4), "02b"), rng.randint(2, 6)
+    a, b = rng.sample(range(n), 2)
+    z, x = (bit == "1" for bit in message)
+    return Task(
+        f"Send the two bits {message} by superdense coding: Bell pair on qubits {a} and {b} of {n},"
+        f" encode on qubit {a} (X for the right bit, Z for the left), decode with cx and h.",
+        "superdense|dense_coding circuit|message",
+        f"""
+        qc = QuantumCircuit({n})
+        qc.h({a})
+        qc.cx({a}, {b})
+        {f"qc.x({a})" * x}
+        {f"qc.z({a})" * z}
+        qc.cx({a}, {b})
+        qc.h({a})
+        return qc
+        """,
+        f"""
+        p = Statevector(candidate()).probabilities([{b}, {a}])
+        assert abs(p[{int(message, 2)}] - 1) < 1e-8
+        """,
     )
 
 
 def teleport(rng: Random, _: bool) -> Task:
     a, b, c = rng.sample(range(3), 3)
-    lines = [
-        "qc = QuantumCircuit(3)",
-        f"qc.h({b})",
-        f"qc.cx({b}, {c})",
-        f"qc.cx({a}, {b})",
-        f"qc.h({a})",
-    ]
+    gates = lines(
+        [
+            "qc = QuantumCircuit(3)",
+            f"qc.h({b})",
+            f"qc.cx({b}, {c})",
+            f"qc.cx({a}, {b})",
+            f"qc.h({a})",
+        ]
+    )
     return Task(
-        f"Build the teleportation circuit before measurement: source {a}, Bell pair on {b} and {c}.",
-        [*lines, "return qc"],
-        [line.replace("qc", "expected") for line in lines] + [SAME_OPERATOR],
-        names(("teleport", "teleportation"), ("circuit",)),
-        check_imports=OPERATOR | QC,
+        f"Build the teleportation circuit before measurement: source {a}, Bell pair on {b}"
+        f" and {c}.",
+        "teleport|teleportation circuit",
+        f"""
+        {gates}
+        return qc
+        """,
+        f"""
+        {gates.replace("qc", "expected")}
+        {SAME_OPERATOR}
+        """,
+    )
+
+
+def ask_phase(rng: Random, _: bool) -> Question:
+    t = rng.randint(2, 7)
+    k = rng.randrange(1, 2**t)
+    return Question(
+        f"Phase estimation with {t} counting qubits measures {k:0{t}b}. Which phase is that?",
+        f"It is {k}/{2**t} of a turn, {k / 2**t:g}.",
     )

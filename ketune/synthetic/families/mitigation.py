@@ -1,199 +1,230 @@
 """Families about mitigating noise: folding, extrapolation, twirling, decoupling, readout."""
 
+from dataclasses import dataclass
 from math import prod
 from random import Random
 
-from ketune.synthetic.families.subjects import (
-    LARGE,
-    NOUNS,
-    OPERATOR,
-    QC,
-    circuit_task,
-    names,
-    subject,
-)
-from ketune.synthetic.sample import Picture, Plot, Question, Task
+from ketune.synthetic.families.subjects import given_circuit, lines
+from ketune.synthetic.sample import Given, Picture, Plot, Question, Task
 
-# P on the control, Q on the target before a gate, and what follows it so that the gate stays.
-_AFTER_CX = {"X": ("X", "X"), "Y": ("Y", "X"), "Z": ("Z", "I"), "I": ("I", "I")}
-_AFTER_CX_TARGET = {"X": ("I", "X"), "Y": ("Z", "Y"), "Z": ("Z", "Z"), "I": ("I", "I")}
-_AFTER_CZ = {"X": ("X", "Z"), "Y": ("Y", "Z"), "Z": ("Z", "I"), "I": ("I", "I")}
-_AFTER_CZ_TARGET = {"X": ("Z", "X"), "Y": ("Z", "Y"), "Z": ("I", "Z"), "I": ("I", "I")}
-_PRODUCTS = {"XY": "Z", "XZ": "Y", "YZ": "X"}
+
+def fold(rng: Random, _: bool) -> Task:
+    gate, k = rng.choice(("cx", "cz", "swap")), rng.choice((3, 5, 7))
+    return Task(
+        f"Build a 2-qubit circuit with {gate} on qubits 0 and 1 folded {k} times.",
+        f"fold|amplify noise|{gate}",
+        f"""
+        qc = QuantumCircuit(2)
+        for _ in range({k}):
+            qc.{gate}(0, 1)
+        return qc
+        """,
+        f"""
+        qc = candidate()
+        assert dict(qc.count_ops()) == {{'{gate}': {k}}} and qc.num_qubits == 2
+        """,
+    )
+
+
+def fold_circuit(rng: Random, picture: bool) -> Task:
+    given = given_circuit(rng, picture)
+    factor = rng.choice((3, 5))
+    return Task(
+        rng.choice(
+            (
+                f"Fold {given.phrase} globally to the noise factor {factor}.",
+                f"Scale the noise of {given.phrase} by {factor} with global unitary folding.",
+            )
+        ),
+        "fold|stretch circuit|qc|program",
+        f"""
+        folded = qc.copy()
+        for _ in range({factor // 2}):
+            folded = folded.compose(qc.inverse()).compose(qc)
+        return folded
+        """,
+        f"""
+        result = candidate()
+        assert result.size() == {factor} * expected.size()
+        assert Operator(result).equiv(Operator(expected))
+        """,
+        given,
+    )
+
+
+def zne(rng: Random, _: bool) -> Task:
+    a, slope = rng.choice((1, 0.9, 0.8)), rng.choice((0.1, 0.05, 0.02))
+    values = [round(a - slope * x, 3) for x in (1, 2, 3)]
+    return Task(
+        f"Extrapolate the values {values} at noise factors [1, 2, 3] linearly to zero.",
+        "zne|extrapolate value|zero -> float",
+        f"return float(np.polyfit([1, 2, 3], {values}, 1)[1])",
+        f"assert abs(candidate() - {a}) < 1e-6",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenValues(Given):
+    """Expectation values at noise factors, told or shown in a plot."""
+
+    factors: list[int]
+    values: list[float]
+
+    @property
+    def line_at_zero(self) -> float:
+        """Intercept of the least-squares line."""
+        n, points = len(self.factors), list(zip(self.factors, self.values, strict=True))
+        sx, sy = sum(x for x, _ in points), sum(y for _, y in points)
+        sxx, sxy = sum(x * x for x, _ in points), sum(x * y for x, y in points)
+        slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
+        return (sy - slope * sx) / n
+
+
+def _given_values(rng: Random, picture: bool, count: int = 3) -> GivenValues:
+    """Values that decay with the noise factor."""
+    factors = [1, *sorted(rng.sample((2, 3, 4, 5), count - 1))]
+    start, slope = rng.randint(60, 99) / 100, rng.randint(4, 14) / 100
+    values = [round(start - slope * x + rng.randint(-9, 9) / 1000, 3) for x in factors]
+    if picture:
+        phrase = rng.choice(("the points of the plot", "the values plotted in the image"))
+        plot = Plot(tuple(zip(factors, values, strict=True)))
+        return GivenValues(phrase, plot, factors=factors, values=values)
+    phrase = f"the values {values} at noise factors {factors}"
+    return GivenValues(phrase, factors=factors, values=values)
+
+
+def extrapolate(rng: Random, picture: bool) -> Task:
+    given = _given_values(rng, picture)
+    return Task(
+        f"Return the zero-noise value of a line fitted to {given.phrase}.",
+        "zne|extrapolate fit|line|to_zero -> float",
+        f"""
+        factors, values = {given.factors}, {given.values}
+        slope, zero = np.polyfit(factors, values, 1)
+        return float(zero)
+        """,
+        f"assert abs(candidate() - {given.line_at_zero!r}) < 1e-6",
+        given,
+    )
+
+
+def richardson(rng: Random, picture: bool) -> Task:
+    given = _given_values(rng, picture)
+    zero = sum(
+        y * prod(other / (other - x) for other in given.factors if other != x)
+        for x, y in zip(given.factors, given.values, strict=True)
+    )
+    return Task(
+        f"Return the Richardson extrapolation to zero noise of {given.phrase}.",
+        "richardson|zne_richardson value|to_zero -> float",
+        f"""
+        factors, values = {given.factors}, {given.values}
+        coefficients = np.polyfit(factors, values, len(factors) - 1)
+        return float(coefficients[-1])
+        """,
+        f"assert abs(candidate() - {zero!r}) < 1e-6",
+        given,
+    )
+
+
+def ask_extrapolation(rng: Random, picture: bool) -> Question:
+    given = _given_values(rng, picture, 2)
+    return Question(
+        f"Which value at zero noise does a line through {given.phrase} give?",
+        f"It gives {given.line_at_zero:.3f}.",
+        given,
+    )
+
+
+# (P on the first qubit, P on the second) before a gate: the Paulis after it that undo them.
+_AFTER = {
+    "cx": {
+        "X": (("X", "X"), ("I", "X")),
+        "Y": (("Y", "X"), ("Z", "Y")),
+        "Z": (("Z", "I"), ("Z", "Z")),
+        "I": (("I", "I"), ("I", "I")),
+    },
+    "cz": {
+        "X": (("X", "Z"), ("Z", "X")),
+        "Y": (("Y", "Z"), ("Z", "Y")),
+        "Z": (("Z", "I"), ("I", "Z")),
+        "I": (("I", "I"), ("I", "I")),
+    },
+}
 
 
 def _product(a: str, b: str) -> str:
     """The product of two Paulis up to its phase."""
     if a == b:
         return "I"
-    if "I" in (a, b):
-        return a if b == "I" else b
-    return _PRODUCTS["".join(sorted((a, b)))]
-
-
-def fold_circuit(rng: Random, picture: bool) -> Task:
-    given = subject(rng, picture, size=LARGE)
-    factor = rng.choice((3, 5))
-    body = ["folded = qc.copy()"]
-    body += [f"for _ in range({factor // 2}):"]
-    body += ["    folded = folded.compose(qc.inverse()).compose(qc)", "return folded"]
-    return circuit_task(
-        given,
-        rng.choice(
-            (
-                f"Fold {{}} globally to the noise factor {factor}",
-                f"Scale the noise of {{}} by {factor} with global unitary folding",
-            )
-        ),
-        body,
-        [
-            "result = candidate()",
-            f"assert result.size() == {factor} * expected.size()",
-            "assert Operator(result).equiv(Operator(expected))",
-        ],
-        names(("fold", "stretch"), NOUNS),
-        check_imports=OPERATOR,
-    )
-
-
-def extrapolate(rng: Random, picture: bool) -> Task:
-    points, phrase, drawn = _measured(rng, picture)
-    zero = _line_at_zero(points)
-    factors, values = [x for x, _ in points], [y for _, y in points]
-    return Task(
-        f"Return the zero-noise value of a line fitted to {phrase}.",
-        [
-            f"factors, values = {factors}, {values}",
-            "slope, zero = np.polyfit(factors, values, 1)",
-            "return float(zero)",
-        ],
-        [f"assert abs(candidate() - {zero!r}) < 1e-6"],
-        names(("zne", "extrapolate"), ("fit", "line", "to_zero")),
-        "float",
-        imports={"numpy": "as np"},
-        picture=drawn,
-        needs_image=picture,
-    )
-
-
-def richardson(rng: Random, picture: bool) -> Task:
-    points, phrase, drawn = _measured(rng, picture)
-    zero = sum(
-        y * prod(other / (other - x) for other, _ in points if other != x) for x, y in points
-    )
-    factors, values = [x for x, _ in points], [y for _, y in points]
-    return Task(
-        f"Return the Richardson extrapolation to zero noise of {phrase}.",
-        [
-            f"factors, values = {factors}, {values}",
-            "coefficients = np.polyfit(factors, values, len(factors) - 1)",
-            "return float(coefficients[-1])",
-        ],
-        [f"assert abs(candidate() - {zero!r}) < 1e-6"],
-        names(("richardson", "zne_richardson"), ("value", "to_zero")),
-        "float",
-        imports={"numpy": "as np"},
-        picture=drawn,
-        needs_image=picture,
-    )
-
-
-def ask_extrapolation(rng: Random, picture: bool) -> Question:
-    points, phrase, drawn = _measured(rng, picture, 2)
-    return Question(
-        f"Which value at zero noise does a line through {phrase} give?",
-        f"It gives {_line_at_zero(points):.3f}.",
-        picture=drawn,
-        needs_image=picture,
-    )
-
-
-def _measured(
-    rng: Random, picture: bool, count: int = 3
-) -> tuple[tuple[tuple[int, float], ...], str, Plot | None]:
-    """(noise factor, value) points that decay, their noun phrase, and their plot if shown."""
-    factors = (1, *sorted(rng.sample((2, 3, 4, 5), count - 1)))
-    start, slope = rng.randint(60, 99) / 100, rng.randint(4, 14) / 100
-    values = [round(start - slope * x + rng.randint(-9, 9) / 1000, 3) for x in factors]
-    points = tuple(zip(factors, values, strict=True))
-    if picture:
-        phrase = rng.choice(("the points of the plot", "the values plotted in the image"))
-        return points, phrase, Plot(points)
-    return points, f"the values {values} at noise factors {list(factors)}", None
-
-
-def _line_at_zero(points: tuple[tuple[int, float], ...]) -> float:
-    """Intercept of the least-squares line."""
-    n = len(points)
-    sx, sy = sum(x for x, _ in points), sum(y for _, y in points)
-    sxx, sxy = sum(x * x for x, _ in points), sum(x * y for x, y in points)
-    slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-    return (sy - slope * sx) / n
+    return ({a, b} - {"I"} if "I" in (a, b) else {"X", "Y", "Z"} - {a, b}).pop()
 
 
 def twirl(rng: Random, _: bool) -> Task:
     gate, n = rng.choice(("cx", "cz")), rng.randint(2, 6)
     a, b = rng.sample(range(n), 2)
     p, q = rng.choice([(x, y) for x in "IXYZ" for y in "IXYZ" if (x, y) != ("I", "I")])
-    control, target = (
-        (_AFTER_CX, _AFTER_CX_TARGET) if gate == "cx" else (_AFTER_CZ, _AFTER_CZ_TARGET)
+    first, second = _AFTER[gate][p][0], _AFTER[gate][q][1]
+    after_a, after_b = (_product(x, y) for x, y in zip(first, second, strict=True))
+    before, after = (
+        [f"qc.{pauli.lower()}({qubit})" for pauli, qubit in pair if pauli != "I"]
+        for pair in (((p, a), (q, b)), ((after_a, a), (after_b, b)))
     )
-    after_a = _product(control[p][0], target[q][0])
-    after_b = _product(control[p][1], target[q][1])
-    before = [f"qc.{pauli.lower()}({qubit})" for pauli, qubit in ((p, a), (q, b)) if pauli != "I"]
-    after = [
-        f"qc.{pauli.lower()}({qubit})"
-        for pauli, qubit in ((after_a, a), (after_b, b))
-        if pauli != "I"
-    ]
     return Task(
         f"Twirl the {gate} from qubit {a} to qubit {b} of {n}: apply {p} to qubit {a} and {q} to"
         f" qubit {b}, then {gate}, then the Paulis that leave the whole equal to {gate}.",
-        [f"qc = QuantumCircuit({n})", *before, f"qc.{gate}({a}, {b})", *after, "return qc"],
-        [
-            f"expected = QuantumCircuit({n})",
-            f"expected.{gate}({a}, {b})",
-            "result = candidate()",
-            f"assert result.count_ops()['{gate}'] == 1",
-            f"assert result.size() == {len(before) + len(after) + 1}",
-            "assert Operator(result).equiv(Operator(expected))",
-        ],
-        names(("twirl", "twirled"), (gate, "gate")),
-        check_imports=QC | OPERATOR,
+        f"twirl|twirled {gate}|gate",
+        f"""
+        qc = QuantumCircuit({n})
+        {lines(before)}
+        qc.{gate}({a}, {b})
+        {lines(after)}
+        return qc
+        """,
+        f"""
+        expected = QuantumCircuit({n})
+        expected.{gate}({a}, {b})
+        result = candidate()
+        assert result.count_ops()['{gate}'] == 1
+        assert result.size() == {len(before) + len(after) + 1}
+        assert Operator(result).equiv(Operator(expected))
+        """,
     )
 
 
 def decouple(rng: Random, _: bool) -> Task:
     n, sequence = rng.randint(1, 5), rng.choice(("XX", "YY", "XYXY"))
     qubit, quarter = rng.randrange(n), 4 * rng.randint(10, 120)
-    total = 4 * quarter
-    gaps = {
-        "XYXY": [0, quarter, quarter, quarter, quarter],
-    }.get(sequence, [quarter, 2 * quarter, quarter])
-    lines = [f'qc.delay({gaps[0]}, {qubit}, "dt")'] * (gaps[0] > 0)
-    for pulse, gap in zip(sequence, gaps[1:], strict=True):
-        lines += [f"qc.{pulse.lower()}({qubit})", f'qc.delay({gap}, {qubit}, "dt")']
-    where = (
-        "each pulse before a quarter of it"
-        if sequence == "XYXY"
-        else ("the pulses after a quarter and three quarters of it")
-    )
-    operations: list[tuple[str, int | None]] = [("delay", gaps[0])] * (gaps[0] > 0)
-    for pulse, gap in zip(sequence, gaps[1:], strict=True):
-        operations += [(pulse.lower(), None), ("delay", gap)]
+    if sequence == "XYXY":
+        where = "each pulse before a quarter of it"
+        operations = [step for pulse in "xyxy" for step in (pulse, quarter)]
+    else:
+        where = "the pulses after a quarter and three quarters of it"
+        pulse = sequence[0].lower()
+        operations = [quarter, pulse, 2 * quarter, pulse, quarter]
+    gaps = [step for step in operations if isinstance(step, int)]
+    kinds = ["delay" if isinstance(step, int) else step for step in operations]
+    steps = [
+        f'qc.delay({step}, {qubit}, "dt")' if isinstance(step, int) else f"qc.{step}({qubit})"
+        for step in operations
+    ]
     return Task(
-        f"Decouple qubit {qubit} of {n} over an idle time of {total} dt with the sequence {sequence},"
-        f" {where}.",
-        [f"qc = QuantumCircuit({n})", *lines, "return qc"],
-        [
-            "qc = candidate()",
-            f"assert qc.num_qubits == {n}",
-            f"assert all(qc.find_bit(i.qubits[0]).index == {qubit} for i in qc.data)",
-            "found = [(i.operation.name, i.operation.params) for i in qc.data]",
-            f"assert [name for name, _ in found] == {[name for name, _ in operations]}",
-            f"assert [p[0] for _, p in found if p] == {[g for _, g in operations if g is not None]}",
-        ],
-        names(("decouple", "echo", "dd"), ("qubit", "idle_qubit")),
+        f"Decouple qubit {qubit} of {n} over an idle time of {4 * quarter} dt with the sequence"
+        f" {sequence}, {where}.",
+        "decouple|echo|dd qubit|idle_qubit",
+        f"""
+        qc = QuantumCircuit({n})
+        {lines(steps)}
+        return qc
+        """,
+        f"""
+        qc = candidate()
+        assert qc.num_qubits == {n}
+        assert all(qc.find_bit(i.qubits[0]).index == {qubit} for i in qc.data)
+        found = [(i.operation.name, i.operation.params) for i in qc.data]
+        assert [name for name, _ in found] == {kinds}
+        assert [p[0] for _, p in found if p] == {gaps}
+        """,
     )
 
 
@@ -205,14 +236,12 @@ def correct_readout(rng: Random, _: bool) -> Task:
     return Task(
         f"Return the probability of 1 before readout, when {measured} was measured and the readout"
         f" has P(1|0) = {a} and P(0|1) = {b}.",
-        [
-            f"assignment = np.array([[1 - {a}, {b}], [{a}, 1 - {b}]])",
-            f"return float(np.linalg.solve(assignment, [1 - {measured}, {measured}])[1])",
-        ],
-        [f"assert abs(candidate() - {exact!r}) < 1e-6"],
-        names(("correct", "mitigate"), ("readout", "measurement")),
-        "float",
-        imports={"numpy": "as np"},
+        "correct|mitigate readout|measurement -> float",
+        f"""
+        assignment = np.array([[1 - {a}, {b}], [{a}, 1 - {b}]])
+        return float(np.linalg.solve(assignment, [1 - {measured}, {measured}])[1])
+        """,
+        f"assert abs(candidate() - {exact!r}) < 1e-6",
     )
 
 
@@ -226,6 +255,5 @@ def ask_readout(rng: Random, picture: bool) -> Question:
     return Question(
         f"A qubit was prepared in |{prepared}>. How large is its readout error by {phrase}?",
         f"{wrong} of {shots} shots are wrong, about {wrong / shots:.3f}.",
-        picture=Picture(counts=counts) if picture else None,
-        needs_image=picture,
+        Given(phrase, Picture(counts=counts) if picture else None),
     )
