@@ -5,7 +5,7 @@ import re
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from ketune.dataset.contract import Violation
 from ketune.runtime import StageError
@@ -62,9 +62,9 @@ def decode(
     `max_size` pixels, never enlarged.
 
     A JPEG comes already halved, up to three times, as long as twice that size is left: its decoder
-    does that for half the time. `large` is entered around images above LARGE_PIXELS. Reasons: image_empty,
-    image_corrupt (not a supported raster format, truncated, damaged), image_too_large (more than
-    MAX_PIXELS), image_mode (samples without a known white: floating-point, 32-bit).
+    does that for half the time. `large` is entered around images above LARGE_PIXELS. Reasons:
+    image_empty, image_corrupt (not a supported raster format, truncated, damaged), image_too_large
+    (more than MAX_PIXELS), image_mode (samples without a known white: floating-point, 32-bit).
     """
     if not data:
         return Violation("image", "image_empty", "has no bytes")
@@ -77,7 +77,7 @@ def decode(
             size = fit(opened.size, max_size)
             opened.draft(None, (_DRAFT * size[0], _DRAFT * size[1]))
             is_large = opened.width * opened.height > LARGE_PIXELS
-            with (large if is_large and large else nullcontext()):
+            with large if is_large and large else nullcontext():
                 opened.load()
                 orientation = _orientation(opened)
                 image = _on_white(opened)
@@ -86,7 +86,7 @@ def decode(
             return image, size[::-1] if orientation in _SWAPS_SIDES else size
     except Image.DecompressionBombError as error:
         return Violation("image", "image_too_large", str(error))
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         return Violation("image", "image_corrupt", _what_it_is(data))
     except MemoryError:
         raise StageError("an image does not fit into the free memory; free some") from None

@@ -6,6 +6,7 @@ and runs.
 
 import ast
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from hashlib import blake2b
@@ -14,7 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from ketune.dataset.syntax import nodes, parse
+from ketune.dataset.syntax import MAX_DEPTH, nodes, parse
 
 Keys = NDArray[np.uint64]
 
@@ -142,7 +143,14 @@ class _Normaliser:
         self.nodes = 0
 
     def function(self, node: ast.AST) -> str:
-        self._visit(node)
+        limit = sys.getrecursionlimit()
+        # Two calls a level, which take no C stack. Only here: CPython's parser would take the same
+        # limit for its own, and crash.
+        sys.setrecursionlimit(limit + 2 * MAX_DEPTH)
+        try:
+            self._visit(node)
+        finally:
+            sys.setrecursionlimit(limit)
         return " ".join(self.tokens)
 
     def _name(self, name: str) -> str:
