@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from ketune.dataset.raw import RAW_SCHEMA, TEXT_COLUMNS, raw_file
+from ketune.dataset.columns import RAW_SCHEMA, TEXT_COLUMNS
+from ketune.dataset.raw import raw_file
 from ketune.judge import JudgeUnavailable, Program, judge
 from ketune.runtime import StageError, atomic_open, versions
 from ketune.scratch import run_key, scratch_directory

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ketune.dataset.raw import RAW_SCHEMA
+from ketune.dataset.columns import RAW_SCHEMA
 from ketune.judge import Program, Verdict
 from ketune.runtime import StageError
 from ketune.synthetic import generate as generating
