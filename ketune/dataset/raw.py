@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -56,9 +55,8 @@ def row_bytes(batch: pa.RecordBatch) -> list[int]:
     """Bytes of text and image in each row of a batch in RAW_SCHEMA."""
     values = [batch.column(name) for name in TEXT_COLUMNS]
     values.append(pc.struct_field(batch.column("image"), "bytes"))
-    lengths = [pc.fill_null(pc.binary_length(column), 0).to_numpy() for column in values]
-    total: list[int] = np.sum(lengths, axis=0, dtype=np.int64).tolist()
-    return total
+    lengths = [pc.fill_null(pc.binary_length(column), 0).to_pylist() for column in values]
+    return [sum(row) for row in zip(*lengths, strict=True)]
 
 
 def raw_rows(directory: Path, split: Split) -> int:

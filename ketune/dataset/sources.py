@@ -50,18 +50,24 @@ def is_local(source: str) -> bool:
     return source.startswith((".", "/", "~")) or source.count("/") > 1 or Path(source).exists()
 
 
+def resolve_directory(source: str) -> Path:
+    """The directory that a local source names. Raises StageError: no such directory, a file."""
+    directory = Path(source).expanduser()
+    if not directory.is_dir():
+        problem = "is a file" if directory.exists() else f"no such directory in {Path.cwd()}"
+        raise StageError(
+            f"data.source {source!r}: {problem}; give a directory of "
+            "{split}-*.parquet files or one that save_to_disk wrote, or a hub id org/name"
+        )
+    return directory
+
+
 def locate_directory(source: str) -> Located:
     """The split files of a local dataset directory.
 
     Raises StageError: no such directory, a file, a missing split or shard.
     """
-    directory = Path(source).expanduser()
-    if not directory.is_dir():
-        problem = "is a file" if directory.exists() else "no such directory"
-        raise StageError(
-            f"data.source {source!r}: {problem}; give a directory of "
-            "{split}-*.parquet files or one that save_to_disk wrote, or a hub id org/name"
-        )
+    directory = resolve_directory(source)
     if (directory / "state.json").is_file():
         raise StageError(
             f"data.source {source!r} holds a single split; save a DatasetDict of "
