@@ -221,10 +221,12 @@ def _read_image(folders: list[Path], name: str) -> bytes | None:
     """
     if name.startswith("data:"):
         return _inline(name)
-    for folder in folders:
+    # A name may also begin with the directory's own, as in data/images/a.png of a directory data.
+    places = [(folder, base) for folder in folders for base in (folder, folder.parent)]
+    for folder, base in places:
         try:
-            path = (folder / name).resolve()
-            if any(path.is_relative_to(place) for place in _own_places(folder)) and path.is_file():
+            path = (base / name).resolve()
+            if any(path.is_relative_to(own) for own in _own_places(folder)) and path.is_file():
                 small = path.stat().st_size <= _MAX_IMAGE_BYTES
                 return path.read_bytes() if small else None
         # A name that is none (too long, with a NUL), a loop of links, a file that may not be read.
