@@ -59,10 +59,24 @@ def arrow_batches(path: Path) -> Iterator[pa.RecordBatch]:
         reader = pa.ipc.open_stream(pa.py_buffer(mapped))
         check_columns(reader.schema, path)
         for batch in reader:
+            _check_layout(batch)
             # One at a time: a batch may be larger than memory.
             for start in range(0, batch.num_rows, _READ_ROWS):
                 yield batch.slice(start, _READ_ROWS).select(RAW_SCHEMA.names)
                 mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def _check_layout(batch: pa.RecordBatch) -> None:
+    """Raise ArrowInvalid when offsets point outside their values: Arrow follows any, and crashes.
+
+    As bytes: text that is not UTF-8 is a row's fault, not the file's.
+    """
+    batch.validate()
+    for name in RAW_SCHEMA.names:
+        column = batch.column(name)
+        for part in column.flatten() if pa.types.is_struct(column.type) else [column]:
+            text = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+            part.view(text.get(part.type, part.type)).validate(full=True)
 
 
 @contextmanager

@@ -158,8 +158,12 @@ def test_a_state_file_of_another_tool_is_named(tmp_path: Path, state: str) -> No
 
 @pytest.mark.parametrize("form", ["arrow", "parquet"])
 def test_a_split_without_rows_is_named(tmp_path: Path, form: str) -> None:
-    splits = {**good_splits(3), "validation": list[Row]()}
-    source = (write_arrow if form == "arrow" else write_parquet)(tmp_path / "source", splits)
+    source = (write_arrow if form == "arrow" else write_parquet)(tmp_path / "source", good_splits())
+    if form == "arrow":
+        state = source / "validation" / "state.json"
+        state.write_text(json.dumps(json.loads(state.read_text()) | {"_data_files": []}))
+    else:
+        write_table(source / "validation-00000-of-00001.parquet", [])
     with pytest.raises(StageError, match="split validation has no rows"):
         ingest(source, tmp_path / "raw")
 
