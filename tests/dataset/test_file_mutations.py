@@ -16,8 +16,8 @@ from ketune.tasks.splits import SPLITS
 from tests.dataset.published import good_splits, picture, write_arrow, write_parquet
 from tests.dataset.test_decode import SIX, TAGS, VALUES, exif
 
-SHARD_SETS = 400
-IMAGES = 600
+SHARD_SETS = 200
+IMAGES = 800
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
