@@ -75,8 +75,9 @@ def _check_layout(batch: pa.RecordBatch) -> None:
     for name in RAW_SCHEMA.names:
         column = batch.column(name)
         for part in column.flatten() if pa.types.is_struct(column.type) else [column]:
-            text = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
-            part.view(text.get(part.type, part.type)).validate(full=True)
+            as_bytes = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+            kind = as_bytes.get(part.type)
+            (part.view(kind) if kind else part).validate(full=True)
 
 
 @contextmanager
