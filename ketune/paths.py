@@ -9,8 +9,9 @@ LOCK = Path("requirements.lock")
 PUBLISHED = Path("published.yaml")
 RUNS = Path("runs")  # records that nothing depends on, ignored by git
 
-# resolve, ingest, prepare, card
+# resolve, source, ingest, prepare, card
 RESOLVED = Path("models/base.json")
+SOURCE = Path("data/source")
 RAW = Path("data/raw")
 PREPARED = Path("data/prepared")
 TRAIN = PREPARED / "train.jsonl"

@@ -7,7 +7,7 @@ needs its own reason.
 
 import ast
 import re
-import warnings
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ketune.dataset.syntax import nodes, parse
+from ketune.dataset.syntax import binds, compile_problem, nodes, parse
 from ketune.tasks.kinds import Category, SampleType
 
 # Several times what fits any training length; also bounds the work of the Python parser.
@@ -44,6 +44,12 @@ _TEMPLATE_TOKEN = re.compile(
     r"|\[(?:IMG|IMG_BREAK|IMG_END|TOOL_CALLS)\]"
     r"|<</?SYS>>|</?s>"
 )
+# Beside white space and the categories control and format: fillers, variation selectors, the empty
+# braille cell and others that are drawn as nothing.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -84,7 +90,9 @@ def _null_is_empty(value: object) -> str:
 
 
 def _not_blank(value: str) -> str:
-    if not value.strip():
+    shown = _BLANK.sub("", value)
+    # Most texts begin with a letter.
+    if all(unicodedata.category(character) in _BLANK_CATEGORIES for character in shown):
         raise PydanticCustomError("blank", "is blank")
     return value
 
@@ -163,37 +171,27 @@ def _violation(reason: str, field: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(reason, "{message}", {"field": field, "message": message})
 
 
-def _compile(source: str) -> ast.Module | str:
-    """The syntax tree of `source`, or why CPython refuses it. Nothing is executed."""
-    tree = parse(source)
-    if isinstance(tree, str):
-        return tree
-    try:
-        # The compiler refuses what the parser lets pass, such as `return` outside a function.
-        with warnings.catch_warnings(action="ignore"):
-            compile(tree, "<row>", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        return f"line {error.lineno}: {error.msg}"
-    except (RecursionError, MemoryError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
-    return tree
-
-
 def _check_answer(sample_type: str, question: str, answer: str, entry_point: str) -> None:
-    tree = _compile(reference_program(sample_type, question, answer))
-    if isinstance(tree, str):
-        stub = _compile(question) if sample_type == "function_completion" else ""
-        if isinstance(stub, str) and stub:
+    program = reference_program(sample_type, question, answer)
+    is_stub = sample_type == "function_completion"
+    if problem := compile_problem(program):
+        stub = compile_problem(question) if is_stub else None
+        if stub:
             raise _violation("stub_syntax", "question", f"the stub does not compile: {stub}")
-        raise _violation("answer_syntax", "answer", f"the program does not compile: {tree}")
+        raise _violation("answer_syntax", "answer", f"the program does not compile: {problem}")
+    if not binds(program, entry_point):
+        field = "question" if is_stub else "answer"
+        message = f"{entry_point} is not defined at the top level"
+        raise _violation("entry_point_undefined", field, message)
+    if is_stub:
+        _check_body(program, question, entry_point)
+
+
+def _check_body(program: str, question: str, entry_point: str) -> None:
+    tree = parse(program)
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    found = [n for n in nodes(tree) if isinstance(n, definitions) and n.name == entry_point]
-    if sample_type == "code_generation":
-        names = {n.id for n in nodes(tree) if isinstance(n, ast.Name) and _is_stored(n)}
-        if not found and entry_point not in names:
-            message = f"{entry_point} is not defined"
-            raise _violation("entry_point_undefined", "answer", message)
-        return
+    found = [] if isinstance(tree, str) else [n for n in nodes(tree) if isinstance(n, definitions)]
+    found = [node for node in found if node.name == entry_point]
     if not found:
         raise _violation("entry_point_undefined", "question", f"the stub has no {entry_point}")
     stub_lines = question.count("\n") + 1
@@ -202,18 +200,15 @@ def _check_answer(sample_type: str, question: str, answer: str, entry_point: str
         raise _violation("answer_not_a_body", "answer", message)
 
 
-def _is_stored(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
-
-
 def _check_test(test_code: str) -> None:
     if not test_code.strip():
         raise _violation("missing_test", "test_code", "a code row needs a test")
-    tree = _compile(test_code)
-    if isinstance(tree, str):
-        raise _violation("test_syntax", "test_code", f"the test does not compile: {tree}")
+    if problem := compile_problem(test_code):
+        raise _violation("test_syntax", "test_code", f"the test does not compile: {problem}")
+    tree = parse(test_code)
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    names = [node.name for node in tree.body if isinstance(node, functions)]
+    body = [] if isinstance(tree, str) else tree.body
+    names = [node.name for node in body if isinstance(node, functions)]
     if not any(name == "check" or name.startswith("test_") for name in names):
         message = "defines neither check(candidate) nor a test_* function"
         raise _violation("empty_test", "test_code", message)

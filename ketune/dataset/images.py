@@ -1,10 +1,9 @@
 """Images: decode whatever a row carries, store one canonical PNG per content."""
 
-import io
 import math
 import struct
-import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,14 +11,10 @@ import numpy as np
 from cykooz_resizer import FilterType, ResizeAlg, ResizeOptions, Resizer
 from isal import isal_zlib
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ketune.dataset.contract import Violation
-
-# Raster formats only: Pillow would hand others (EPS, PDF) to external programs.
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-# Far above any diagram, far below what a decompression bomb needs.
-MAX_PIXELS = 50_000_000
+from ketune.dataset.decode import decode
 
 # Qwen3-VL: patches of 16 pixels, merged 2 by 2, so one token a 32 by 32 block, with the pixel
 # bounds of Qwen/Qwen3-VL-8B-Instruct's preprocessor_config.json.
@@ -62,17 +57,18 @@ class CanonicalImage:
         return width, height
 
 
-def canonical_image(data: bytes, max_size: int) -> CanonicalImage | Violation:
+def canonical_image(
+    data: bytes, max_size: int, large: AbstractContextManager[object] | None = None
+) -> CanonicalImage | Violation:
     """Decode `data`: first frame, upright, RGB on white, longest side at most `max_size` pixels.
 
-    Never enlarged. Reasons: image_empty, image_corrupt (not a supported raster format, truncated,
-    damaged), image_too_large (more than MAX_PIXELS), image_mode (floating-point samples),
-    image_aspect_ratio (above 200, which the model's processor refuses).
+    Never enlarged. `large` as `decode` has it. Reasons: those of `decode`, and image_aspect_ratio
+    (above 200, which the model's processor refuses).
     """
-    decoded = _decode(data)
+    decoded = decode(data, max_size, large)
     if isinstance(decoded, Violation):
         return decoded
-    rgb = _shrink(decoded, max_size)
+    rgb = _shrink(*decoded)
     if max(rgb.size) > _MAX_ASPECT_RATIO * min(rgb.size):
         message = f"is {rgb.width}x{rgb.height}, an aspect ratio above {_MAX_ASPECT_RATIO}"
         return Violation("image", "image_aspect_ratio", message)
@@ -160,59 +156,17 @@ IMAGE_TOKENS: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def _decode(data: bytes) -> Image.Image | Violation:
-    if not data:
-        return Violation("image", "image_empty", "has no bytes")
-    try:
-        # What Pillow would warn of on stderr is refused with its row, or harmless metadata.
-        with warnings.catch_warnings(action="ignore"):
-            opened = Image.open(io.BytesIO(data), formats=_FORMATS)
-            if opened.width * opened.height > MAX_PIXELS:
-                size = f"{opened.width}x{opened.height}"
-                return Violation("image", "image_too_large", f"is {size}, over {MAX_PIXELS} pixels")
-            if opened.mode == "F":
-                return Violation("image", "image_mode", "has floating-point samples")
-            opened.load()
-            ImageOps.exif_transpose(opened, in_place=True)
-            return _on_white(opened)
-    except Image.DecompressionBombError as error:
-        return Violation("image", "image_too_large", str(error))
-    # What Pillow's decoders raise on damaged data.
-    except (OSError, SyntaxError, ValueError, IndexError, TypeError, struct.error) as error:
-        message = f"cannot be decoded: {type(error).__name__}: {error}"
-        return Violation("image", "image_corrupt", " ".join(message.split()))
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        # 16-bit greyscale: keep the high byte. Pillow's own conversion clips at 255 instead.
-        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    if not image.has_transparency_data:
-        # convert() copies even what is RGB.
-        return image if image.mode == "RGB" else image.convert("RGB")
-    rgba = image.convert("RGBA")
-    alpha = rgba.getchannel("A")
-    # Most figures are saved with an alpha channel that is opaque throughout.
-    if alpha.getextrema() == (255, 255):
-        return rgba.convert("RGB")
-    white = Image.new("RGB", rgba.size, "white")
-    white.paste(rgba, mask=alpha)
-    return white
-
-
-def _shrink(image: Image.Image, max_size: int) -> Image.Image:
-    """At most `max_size` pixels on the longest side, by Lanczos with a = 3, width before height.
+def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """`image` in `size` pixels, by Lanczos with a = 3, width before height.
 
     What Pillow gives in that order but for the last bit of a sample in a thousand, in a quarter of
     the time.
     """
-    scale = max_size / max(image.size)
-    if scale >= 1:
+    if image.size == size:
         return image
-    width, height = (max(1, round(side * scale)) for side in image.size)
     # Two passes: in one, values would not be clipped in between, as Pillow does.
-    for size in ((width, image.height), (width, height)):
-        smaller = Image.new("RGB", size, None)  # not filled first
+    for step in ((size[0], image.height), size):
+        smaller = Image.new("RGB", step, None)  # not filled first
         _RESIZER.resize_pil(image, smaller, _LANCZOS)
         image = smaller
     return image

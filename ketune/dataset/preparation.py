@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -38,13 +38,16 @@ from ketune.dataset.statistics import (
 from ketune.dataset.tokens import count_tokens
 from ketune.params.schema import Benchmark, DataParams
 from ketune.runtime import StageError
-from ketune.sources.raw import TEXT_COLUMNS, raw_batches, raw_rows
+from ketune.sources.columns import TEXT_COLUMNS
+from ketune.sources.raw import raw_batches, raw_rows
 from ketune.tasks.kinds import SPLITS, Split
 from ketune.tasks.prepared import IMAGE_TAG, PreparedSample, json_line
 
-_BATCH_ROWS = 32
-# Batches in flight for each worker: enough to keep it busy, few enough to bound memory.
+# Batches in flight: for each worker enough to keep it busy, in all few enough to bound memory.
 _BATCHES_AHEAD = 4
+_BYTES_AHEAD = 128 * 2**20
+# Entered by the one worker that may decode a large image.
+_LARGE: AbstractContextManager[object] = nullcontext()
 # What a worker has stored, by the bytes that it decoded: at most some megabytes.
 _STORED: dict[bytes, tuple[str, tuple[int, int]]] = {}
 _REMEMBERED = 20_000
@@ -91,7 +94,7 @@ def prepare_rows(
     tasks = (
         _Task(split, start, batch, images, f"{published}/images", data.image_max_size)
         for split in SPLITS
-        for start, batch in _numbered(raw_batches(raw, split, _BATCH_ROWS))
+        for start, batch in _numbered(raw_batches(raw, split))
     )
     counts = DataCounts()
     # What is decided of a row may depend on the last one: until then the rows wait on disk.
@@ -203,15 +206,21 @@ def _in_order(tasks: Iterator[_Task], workers: int) -> Iterator[_Result]:
         return
     # Not fork: Arrow has started threads in this process.
     context = multiprocessing.get_context("spawn")
-    pending: deque[Future[_Result]] = deque()
-    with ProcessPoolExecutor(workers, context, _collect_by_batch) as pool:
+    pending: deque[tuple[Future[_Result], int]] = deque()
+    ahead = 0
+    with ProcessPoolExecutor(workers, context, _start_worker, (context.Lock(),)) as pool:
         try:
             for task in tasks:
-                pending.append(pool.submit(_prepare_batch, task))
-                if len(pending) >= workers * _BATCHES_AHEAD:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+                size = task.batch.nbytes
+                full = len(pending) >= workers * _BATCHES_AHEAD
+                while pending and (full or ahead + size > _BYTES_AHEAD):
+                    done, freed = pending.popleft()
+                    yield done.result()
+                    ahead, full = ahead - freed, False
+                pending.append((pool.submit(_prepare_batch, task), size))
+                ahead += size
+            for done, _ in pending:
+                yield done.result()
         except BrokenProcessPool:
             raise StageError(
                 "a worker process was killed, most likely for memory; free some and run again"
@@ -220,7 +229,9 @@ def _in_order(tasks: Iterator[_Task], workers: int) -> Iterator[_Result]:
             pool.shutdown(cancel_futures=True)
 
 
-def _collect_by_batch() -> None:
+def _start_worker(large: AbstractContextManager[object]) -> None:
+    global _LARGE  # noqa: PLW0603 - a lock reaches a worker at its start alone
+    _LARGE = large
     # Syntax trees are no cycles, and looking through them for some is a fifth of all work.
     gc.freeze()
     gc.disable()
@@ -258,8 +269,7 @@ def _prepare_row(
     if image.is_valid:
         content = image["bytes"].as_py()
         if content is None:
-            message = "names a file that lies outside the dataset, or none at all"
-            return Violation("image", "image_missing", message)
+            return Violation("image", "image_missing", _missing(image["path"].as_py()))
         stored = _store(task, content)
         if isinstance(stored, Violation):
             return stored
@@ -286,6 +296,12 @@ def _prepare_row(
     return sample, facts, print_of(sample["id"], task.split, _content(row, name), row.source)
 
 
+def _missing(name: str | None) -> str:
+    if not name:
+        return "has neither bytes nor a file's name"
+    return f"names {name[:120]!r}, which is no file of the dataset's directory that can be read"
+
+
 def _store(task: _Task, content: bytes) -> tuple[str, tuple[int, int]] | Violation:
     """Write the image unless it is there; return its file's name and its size."""
     key = blake2b(content, key=str(task.image_max_size).encode(), digest_size=16).digest()
@@ -293,7 +309,7 @@ def _store(task: _Task, content: bytes) -> tuple[str, tuple[int, int]] | Violati
     known = _STORED.get(key)
     if known and (task.images / known[0]).exists():
         return known
-    image = canonical_image(content, task.image_max_size)
+    image = canonical_image(content, task.image_max_size, _LARGE)
     if isinstance(image, Violation):
         return image
     path = task.images / image.name

@@ -4,6 +4,12 @@ import ast
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from symtable import symtable
+
+# How deep a syntax tree may nest. CPython gives up at about 2,900 levels, how many exactly hangs on
+# the caller's stack; what is taken must not hang on it, so this is a little less.
+MAX_DEPTH = 2500
+_TOO_DEEP = f"nests deeper than {MAX_DEPTH} levels"
 
 # A row is checked, then looked at as a row, as a task and as a sibling.
 _REMEMBERED = 16
@@ -22,11 +28,34 @@ def parse(source: str) -> ast.Module | str:
     try:
         # Invalid escapes in LaTeX-laden docstrings are no reason to warn the user here.
         with warnings.catch_warnings(action="ignore"):
-            return ast.parse(source)
+            tree = ast.parse(source)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
-    except (RecursionError, MemoryError, ValueError) as error:
+    except (RecursionError, MemoryError):
+        return _TOO_DEEP
+    except ValueError as error:
         return f"{type(error).__name__}: {error}"
+    return _TOO_DEEP if _nests_too_deep(tree) else tree
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def compile_problem(source: str) -> str | None:
+    """Why CPython does not compile a module, None if it does. Nothing is executed."""
+    tree = parse(source)
+    if isinstance(tree, str):
+        return tree
+    try:
+        # The compiler refuses what the parser lets pass, such as `return` outside a function. From
+        # the text: a tree handed over may nest three times less.
+        with warnings.catch_warnings(action="ignore"):
+            compile(source, "<row>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (RecursionError, MemoryError):
+        return _TOO_DEEP
+    except ValueError as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -34,10 +63,41 @@ def nodes(tree: ast.AST) -> Sequence[ast.AST]:
     """All nodes but contexts and operators, in the order of ast.walk, in half its time."""
     found = [tree]
     for node in found:
-        for field in _INNER_FIELDS[type(node)]:
-            value = getattr(node, field)
-            if isinstance(value, ast.AST):
-                found.append(value)
-            elif isinstance(value, list):
-                found += [child for child in value if isinstance(child, ast.AST)]
+        found += _children(node)
     return found
+
+
+def binds(source: str, name: str) -> bool:
+    """Whether running a module that compiles can bind `name` at its top level.
+
+    A `global` statement counts wherever it stands: its function may be called.
+    """
+    with warnings.catch_warnings(action="ignore"):
+        top = symtable(source, "<row>", "exec")
+    if name in top.get_identifiers():
+        symbol = top.lookup(name)
+        if symbol.is_assigned() or symbol.is_imported():
+            return True
+    tree = parse(source)
+    found = () if isinstance(tree, str) else nodes(tree)
+    return any(isinstance(node, ast.Global) and name in node.names for node in found)
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    children = []
+    for field in _INNER_FIELDS[type(node)]:
+        value = getattr(node, field)
+        if isinstance(value, ast.AST):
+            children.append(value)
+        elif isinstance(value, list):
+            children += [child for child in value if isinstance(child, ast.AST)]
+    return children
+
+
+def _nests_too_deep(tree: ast.AST) -> bool:
+    if len(nodes(tree)) <= MAX_DEPTH:
+        return False
+    level, depth = [tree], 0
+    while level and depth <= MAX_DEPTH:
+        level, depth = [child for node in level for child in _children(node)], depth + 1
+    return bool(level)

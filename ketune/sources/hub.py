@@ -1,6 +1,8 @@
 """Datasets on the Hugging Face hub: a pinned commit, its split files, verified downloads."""
 
+import os
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,19 @@ from ketune.tasks.kinds import Split
 
 _TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once
 
+# InvalidURL: an endpoint or proxy that is none, such as one of port 99999. ValueError, ImportError:
+# a proxy of a scheme that httpx does not know, or not without a further package.
+_REFUSALS = (
+    HfHubHTTPError,
+    HFValidationError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    ValueError,
+    ImportError,
+)
+_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+
 SelectFiles = Callable[[Iterable[str], str], dict[Split, list[str]]]
 
 
@@ -37,13 +52,14 @@ def download(
     Raises StageError: hub unreachable, no such dataset or revision, access not granted, a missing
     split, an interrupted or damaged download.
     """
+    _check_environment()
     # It logs every interruption that it resumes after; what it gives up on is raised.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         info = HfApi().dataset_info(
             repo_id, revision=revision, timeout=_TIMEOUT, files_metadata=True
         )
-    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
+    except _REFUSALS as error:
         raise StageError(_explain(repo_id, revision, error)) from None
     commit, siblings = _listing(repo_id, info)
     chosen = select(siblings, f"hub dataset {repo_id} at {commit[:12]}")
@@ -52,6 +68,23 @@ def download(
         for split, names in chosen.items()
     }
     return commit, files
+
+
+def _check_environment() -> None:
+    """Raise StageError for a variable that the HTTP client would stumble over."""
+    token = os.environ.get("HF_TOKEN", "")
+    if token.strip() and not (token.strip().isascii() and token.strip().isprintable()):
+        raise StageError(
+            "HF_TOKEN holds a character that no token has (a line break or a typographic quote?); "
+            "set it again"
+        )
+    for name in (*_PROXIES, *map(str.lower, _PROXIES)):
+        value = os.environ.get(name, "")
+        if value.lower().startswith("socks") and find_spec("socksio") is None:
+            raise StageError(
+                f"{name} is a SOCKS proxy, for which httpx lacks a package; unset {name}, name an "
+                "http:// proxy, or run `pip install 'httpx[socks]'`"
+            )
 
 
 def _listing(repo_id: str, info: DatasetInfo) -> tuple[str, dict[str, RepoSibling]]:
@@ -64,7 +97,7 @@ def _fetch(repo_id: str, commit: str, sibling: RepoSibling) -> Path:
     name = sibling.rfilename
     try:
         path = Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=commit))
-    except (HfHubHTTPError, EntryNotFoundError, httpx.HTTPError, OSError) as error:
+    except (EntryNotFoundError, *_REFUSALS) as error:
         raise StageError(
             f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); "
             "run again to go on with it: what has arrived is kept"

@@ -8,25 +8,26 @@
   therefore taken for a hub id; the error says so.
 """
 
+import base64
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pyarrow as pa
 
-from ketune.runtime import StageError
-from ketune.sources.raw import check_columns, parquet_batches, readable, write_split
+from ketune.runtime import StageError, file_sha256
+from ketune.sources.columns import canonical_batches
+from ketune.sources.files import arrow_batches, parquet_batches
+from ketune.sources.raw import write_split
 from ketune.tasks.kinds import SPLITS, Split
 
-_BATCH_ROWS = 64
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
-
-# Continuation marker and a metadata length of 0: the Arrow IPC streaming format.
-_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+# As `push_to_hub` names shards; older versions of it append a fingerprint.
+_SHARD = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet$")
+_COPY = re.compile(r"(?: ?\(\d+\)| - Copy| copy)(?: ?\(?\d+\)?)?\.parquet$")
+# Beyond any picture that is decoded (MAX_PIXELS), below what would fill the memory.
+_MAX_IMAGE_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,24 @@ def is_local(source: str) -> bool:
     return source.startswith((".", "/", "~")) or source.count("/") > 1 or Path(source).exists()
 
 
+def resolve_directory(source: str) -> Path:
+    """The directory that a local source names. Raises StageError: no such directory, a file."""
+    directory = Path(source).expanduser()
+    if not directory.is_dir():
+        problem = "is a file" if directory.exists() else f"no such directory in {Path.cwd()}"
+        raise StageError(
+            f"data.source {source!r}: {problem}; give a directory of "
+            "{split}-*.parquet files or one that save_to_disk wrote, or a hub id org/name"
+        )
+    return directory
+
+
 def locate_directory(source: str) -> Located:
     """The split files of a local dataset directory.
 
     Raises StageError: no such directory, a file, a missing split or shard.
     """
-    directory = Path(source).expanduser()
-    if not directory.is_dir():
-        problem = "is a file" if directory.exists() else "no such directory"
-        raise StageError(
-            f"data.source {source!r}: {problem}; give a directory of "
-            "{split}-*.parquet files or one that save_to_disk wrote, or a hub id org/name"
-        )
+    directory = resolve_directory(source)
     if (directory / "state.json").is_file():
         raise StageError(
             f"data.source {source!r} holds a single split; save a DatasetDict of "
@@ -87,16 +94,19 @@ def locate_hub(source: str, revision: str) -> Located:
 def write_raw(directory: Path, located: Located) -> dict[Split, int]:
     """Write data/raw's parquet files from located files; return the rows of each split.
 
-    Raises StageError naming the file that is damaged, lacks a column or has no rows.
+    Raises StageError naming the file that is damaged, lacks a column or has no rows, or that holds
+    the same bytes as another one of its split.
     """
     rows: dict[Split, int] = {}
     for split in SPLITS:
-        batches = (batch for path in located.files[split] for batch in _batches(path))
+        files = located.files[split]
+        _check_contents(files)
         rows[split] = write_split(
-            directory, split, batches, lambda name: _read_image(located.root, name)
+            directory, split, (batch for path in files for batch in _batches(path, located.root))
         )
         if not rows[split]:
-            raise StageError(f"{located.files[split][0]}: split {split} has no rows")
+            where = f"{files[0]}: " if files else f"{located.root}: "
+            raise StageError(f"{where}split {split} has no rows; each split needs some")
     return rows
 
 
@@ -127,12 +137,38 @@ def _check_shards(names: list[str], where: str) -> None:
     folders = {str(PurePosixPath(name).parent) for name in names}
     if len(folders) > 1:
         raise StageError(f"{where} has files both flat and in data/; keep one set")
-    shards = [match.groups() for name in names if (match := _SHARD.search(name))]
-    totals = {int(total) for _, total in shards}
+    if copies := [name for name in names if _COPY.search(name)]:
+        raise StageError(f"{where} has {copies[0]!r}, a second copy by its name; remove it")
+    matches = [_SHARD.search(name) for name in names]
+    shards = [(int(match[1]), int(match[2])) for match in matches if match]
+    if not shards:
+        return
+    if odd := [name for name, match in zip(names, matches, strict=True) if not match]:
+        raise StageError(f"{where} has {odd[0]!r} beside numbered shards; keep one set")
+    totals = {total for _, total in shards}
     if len(totals) > 1:
         raise StageError(f"{where} mixes files of {sorted(totals)} shards; keep one set")
-    if totals and len(shards) != (total := totals.pop()):
-        raise StageError(f"{where} has {len(shards)} of {total} shards; copy the others too")
+    numbers, total = {number for number, _ in shards}, totals.pop()
+    if len(numbers) < len(shards):
+        raise StageError(
+            f"{where} has {len(shards)} files for {len(numbers)} of {total} shards "
+            f"({', '.join(names[:3])}): an older upload beside the new one? keep one set"
+        )
+    if len(numbers) != total:
+        raise StageError(f"{where} has {len(numbers)} of {total} shards; copy the others too")
+
+
+def _check_contents(files: list[Path]) -> None:
+    """Raise StageError when two files of a split hold the same bytes."""
+    by_size: dict[int, list[Path]] = {}
+    for path in files:
+        if path.is_file():
+            by_size.setdefault(path.stat().st_size, []).append(path)
+    seen: dict[str, Path] = {}
+    for path in (path for alike in by_size.values() if len(alike) > 1 for path in alike):
+        first = seen.setdefault(file_sha256(path), path)
+        if first != path:
+            raise StageError(f"{path}: the same bytes as {first.name}; remove one of them")
 
 
 def _locate_arrow(directory: Path) -> Located:
@@ -144,41 +180,70 @@ def _locate_arrow(directory: Path) -> Located:
             raise StageError(
                 f"{directory}: no split {split}; a dataset has the splits {', '.join(SPLITS)}"
             )
-        names = [entry["filename"] for entry in _read_json(state)["_data_files"]]
-        files[split] = [folder / name for name in names]
+        files[split] = [folder / name for name in _data_files(state)]
     return Located(files, directory)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _data_files(state: Path) -> list[str]:
+    """The files that a split's state.json lists. Raises StageError when it is not datasets' own."""
     try:
-        value: dict[str, Any] = json.loads(path.read_bytes())
+        names = [entry["filename"] for entry in json.loads(state.read_bytes())["_data_files"]]
+        if all(PurePosixPath(name).name == name for name in names) and len(names) == len({*names}):
+            return names
+        reason = f"_data_files lists {names}"
     except (OSError, ValueError) as error:
-        raise StageError(f"{path}: not readable JSON ({error}); save the dataset again") from None
-    return value
+        reason = f"not readable JSON: {error}"
+    except (LookupError, TypeError):
+        reason = "no _data_files of file names"
+    raise StageError(
+        f"{state}: not as `DatasetDict.save_to_disk` writes it ({reason:.160}); save it again"
+    )
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    if path.suffix == ".parquet":
-        yield from parquet_batches(path, _BATCH_ROWS)
-        return
-    with readable(path), pa.memory_map(os.fspath(path)) as source:
-        # A stream cut between two batches reads without complaint, a few rows short.
-        if source.size() < len(_END_OF_STREAM) or not _ends_with(source, _END_OF_STREAM):
-            raise pa.ArrowInvalid("the end of the stream is missing")
-        reader = pa.ipc.open_stream(source)
-        check_columns(reader.schema, path)
-        yield from reader
+def _batches(path: Path, root: Path | None) -> Iterator[pa.RecordBatch]:
+    """A file's rows in canonical form."""
+    folders = [] if root is None else [root, path.parent]
+    read = parquet_batches if path.suffix == ".parquet" else arrow_batches
+    try:
+        for batch in read(path):
+            yield from canonical_batches(batch, lambda name: _read_image(folders, name))
+    except pa.ArrowException as error:
+        raise StageError(
+            f"{path}: a row does not fit ({error}); no text or image may have 2 GiB"
+        ) from None
 
 
-def _ends_with(file: pa.NativeFile, ending: bytes) -> bool:
-    return bytes(file.read_at(len(ending), file.size() - len(ending))) == ending
+def _read_image(folders: list[Path], name: str) -> bytes | None:
+    """Bytes of an image file inside one of `folders`, or of a data URL; None (refused later, with
+    its row) otherwise.
+
+    In a snapshot of the hub's cache files are links into the blobs beside it.
+    """
+    if name.startswith("data:"):
+        return _inline(name)
+    # A name may also begin with the directory's own, as in data/images/a.png of a directory data.
+    places = [(folder, base) for folder in folders for base in (folder, folder.parent)]
+    for folder, base in places:
+        try:
+            path = (base / name).resolve()
+            if any(path.is_relative_to(own) for own in _own_places(folder)) and path.is_file():
+                small = path.stat().st_size <= _MAX_IMAGE_BYTES
+                return path.read_bytes() if small else None
+        # A name that is none (too long, with a NUL), a loop of links, a file that may not be read.
+        except (OSError, ValueError, RuntimeError):
+            continue
+    return None
 
 
-def _read_image(root: Path | None, name: str) -> bytes | None:
-    """Bytes of an image file inside `root`; None (refused later, with its row) otherwise."""
-    if root is None:
+def _own_places(folder: Path) -> list[Path]:
+    folder = folder.resolve()
+    snapshots = (parent for parent in folder.parents if parent.name == "snapshots")
+    return [folder, *(parent.parent / "blobs" for parent in snapshots)]
+
+
+def _inline(url: str) -> bytes | None:
+    head, _, body = url.partition(",")
+    try:
+        return base64.b64decode(body, validate=True) if head.endswith(";base64") else None
+    except ValueError:
         return None
-    path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()) or not path.is_file():
-        return None
-    return path.read_bytes()

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from ketune.judge import JudgeUnavailable, Program, judge
 from ketune.runtime import StageError, atomic_open, versions
 from ketune.scratch import run_key, scratch_directory
-from ketune.sources.raw import RAW_SCHEMA, TEXT_COLUMNS, raw_file
+from ketune.sources.columns import RAW_SCHEMA, TEXT_COLUMNS
+from ketune.sources.raw import raw_file
 from ketune.synthetic.drawing import draw
 from ketune.synthetic.sample import Sample
 from ketune.synthetic.stream import Rejected, Split, samples

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.dataset.contract import MAX_CHARACTERS, Row, Violation, check_row
+from ketune.dataset.fingerprints import code_keys
+from ketune.dataset.syntax import compile_problem, parse
 from tests.dataset.published import TEXT, completion_row, generation_row, qa_row
+
+METHOD = "class Solution:\n    def make_0(self):\n        return 0"
+INNER = "def outer():\n    def make_0():\n        return 0\n    return make_0"
+LOCAL = "def outer():\n    make_0 = 1\n    return [make_0 for make_0 in ()]"
 
 BAD_ROWS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     (qa_row(), {"question": None}, "question", "missing"),
@@ -30,6 +36,11 @@ BAD_ROWS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     (generation_row(), {"entry_point": None}, "entry_point", "missing_entry_point"),
     (generation_row(), {"entry_point": "make 0"}, "entry_point", "bad_entry_point"),
     (generation_row(), {"entry_point": "other"}, "answer", "entry_point_undefined"),
+    (generation_row(), {"answer": METHOD}, "answer", "entry_point_undefined"),
+    (generation_row(), {"answer": INNER}, "answer", "entry_point_undefined"),
+    (generation_row(), {"answer": LOCAL}, "answer", "entry_point_undefined"),
+    (qa_row(), {"question": "\u200b\ufeff\u200b"}, "question", "blank"),
+    (qa_row(), {"answer": "\u3164 \u2800\ufe0f\u00ad\u180e"}, "answer", "blank"),
     (generation_row(), {"answer": "def make_0(:"}, "answer", "answer_syntax"),
     (generation_row(), {"answer": "return 3"}, "answer", "answer_syntax"),
     (generation_row(), {"answer": "-" * 50_000 + "1"}, "answer", "answer_syntax"),
@@ -125,3 +136,56 @@ def test_a_template_token_never_passes(token: str, before: str, after: str, fiel
     violation = check(qa_row() | {field: before + token + after})
     assert isinstance(violation, Violation)
     assert (violation.field, violation.reason) == (field, "template_token")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "make_0 = lambda: 0",
+        "class make_0:\n    pass",
+        "from math import pi as make_0",
+        "import make_0.inner",
+        "try:\n    pass\nfinally:\n    def make_0(): return 0",
+        "(a, [make_0, b]) = (1, [2, 3])",
+        "if (make_0 := print): pass",
+        "def install():\n    global make_0\n    def make_0(): return 0\ninstall()",
+    ],
+)
+def test_whatever_binds_the_entry_point_at_the_top_level_is_kept(answer: str) -> None:
+    assert isinstance(check(generation_row() | {"answer": answer}), Row)
+
+
+DEEP = {
+    "calls": "def make_0(qc=None):\n    return qc" + ".h(0)" * 600,
+    "elifs": "def make_0(k=0):\n    if k == 0:\n        return 0\n"
+    + "".join(f"    elif k == {i}:\n        return {i}\n" for i in range(1, 500)),
+    "sum": "def make_0(x=1):\n    return " + " + ".join(["x"] * 2000),
+}
+
+
+@pytest.mark.parametrize("answer", DEEP.values(), ids=DEEP)
+def test_deep_code_that_python_runs_is_kept_and_compared(answer: str) -> None:
+    exec(compile(answer, "<row>", "exec"), {})
+    assert isinstance(check(generation_row() | {"answer": answer}), Row)
+    assert code_keys(answer)["make_0"] == code_keys(answer.replace("make_0", "other"))["other"]
+
+
+def test_how_deep_code_may_nest_does_not_hang_on_the_callers_stack() -> None:
+    def at_depth(depth: int, answer: str) -> Row | Violation:
+        if depth:
+            return at_depth(depth - 1, answer)
+        parse.cache_clear()
+        compile_problem.cache_clear()
+        return check(generation_row() | {"answer": answer})
+
+    for terms in range(2440, 3200, 45):
+        answer = "def make_0(x=1):\n    return " + " + ".join(["x"] * terms)
+        assert at_depth(0, answer) == at_depth(60, answer)
+
+
+@given(st.text(alphabet="\u200b\u200c\u2060\ufeff\u00ad \t\n\u3000\u2800\ufe0f", max_size=9))
+def test_text_that_shows_nothing_is_blank_and_one_letter_is_not(nothing: str) -> None:
+    blank = check(qa_row() | {"question": nothing})
+    assert isinstance(blank, Violation)
+    assert blank.reason == "blank"
+    assert isinstance(check(qa_row() | {"question": nothing + "é"}), Row)

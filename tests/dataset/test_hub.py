@@ -300,3 +300,32 @@ def test_unreachable_hub_fails_within_seconds(tmp_path: Path) -> None:
 def test_offline_mode_is_named(tmp_path: Path) -> None:
     root = workspace(tmp_path / "work", "org/name")
     assert_failed(ingest(root, "http://127.0.0.1:9", offline="1"), root, "HF_HUB_OFFLINE")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
+        ("https_proxy", "socks5h://127.0.0.1:1080"),
+        ("HF_TOKEN", "hf_abc\nhf_def"),
+        ("HF_TOKEN", "“hf_abc”"),
+    ],
+)
+def test_a_variable_that_cannot_work_is_named(
+    tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    root = workspace(tmp_path / "work", "org/name")
+    assert_failed(ingest(root, hub.url), root, name)
+    assert not hub.requested
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "gopher://127.0.0.1:70", "http://["])
+def test_a_proxy_that_is_none_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    root = workspace(tmp_path / "work", "org/name")
+    assert_failed(ingest(root, "http://hub.invalid"), root, "'org/name'", "cannot be reached")

@@ -223,7 +223,7 @@ def test_damaged_parquet_fails_whole_and_is_named(tmp_path: Path, damage: str) -
         "cut": bytes(content[:-100]),
         "empty": b"",
         "middle": bytes(content),
-        "text": b"version https://git-lfs.github.com/spec/v1\n",
+        "text": b"<html>Sign in to go on</html>",
     }
     file.write_bytes(damaged[damage])
     assert_fails_whole(workspace(tmp_path / "work", source), str(file), "truncated or corrupt")

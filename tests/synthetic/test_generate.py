@@ -14,7 +14,7 @@ import pytest
 
 from ketune.judge import Program, Verdict
 from ketune.runtime import StageError
-from ketune.sources.raw import RAW_SCHEMA
+from ketune.sources.columns import RAW_SCHEMA
 from ketune.synthetic import generate as generating
 from ketune.synthetic.families import CORE
 from ketune.synthetic.generate import generate
