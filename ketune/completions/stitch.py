@@ -3,7 +3,7 @@
 import ast
 from typing import Literal
 
-from ketune.completions.extract import defines
+from ketune.completions.names import defines
 from ketune.completions.indentation import aligned, indent, parse
 
 TaskType = Literal["function_completion", "code_generation"]

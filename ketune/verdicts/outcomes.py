@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
-from ketune.completions.extract import strip_reasoning
+from ketune.completions.reasoning import strip_reasoning
 from ketune.completions.programs import build_program
 from ketune.judge import Verdict
 from ketune.params.schema import EvaluationParams

@@ -5,8 +5,9 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ketune.completions.extract import extract_code, strip_reasoning
+from ketune.completions.extract import extract_code
 from ketune.completions.indentation import aligned, dedent, indent
+from ketune.completions.reasoning import strip_reasoning
 
 FUNCTION = "def f(x):\n    return x + 1"
 
