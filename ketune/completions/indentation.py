@@ -1,16 +1,20 @@
 """Shifting code sideways without touching the insides of its strings."""
 
 import ast
+from functools import lru_cache
 
 from ketune.completions.literals import inside_strings
 
+# Characters of code that are parsed at most; no honest answer is so long.
+MAX_CODE = 100_000
 
-# Characters of code that are parsed at most: seconds and hundreds of MB; no honest answer is so long.
-MAX_CODE = 250_000
 
-
+@lru_cache(maxsize=4)
 def parse(code: str) -> ast.Module | None:
-    """The syntax tree of `code`, None if it does not parse. A top-level `return` does."""
+    """The syntax tree of `code`, None if it does not parse. A top-level `return` does.
+
+    Not to be changed: the same code has the same tree.
+    """
     if len(code) > MAX_CODE:
         return None
     try:

@@ -17,8 +17,32 @@ _PYTHON |= {"python-repl", "pyrepl", "jupyter", "sage", "qiskit", "code", "tool_
 _WRAPPERS = {"markdown", "md", "mdx", "rst", "gfm"}
 # Tags of what shows a terminal, a result or another language.
 _OTHER = {"bash", "sh", "shell", "zsh", "fish", "console", "terminal", "cmd", "bat", "powershell"}
-_OTHER |= {"text", "txt", "output", "out", "result", "results", "plaintext", "plain", "log", "ascii"}
-_OTHER |= {"json", "jsonc", "yaml", "yml", "toml", "ini", "csv", "xml", "html", "css", "sql", "diff"}
+_OTHER |= {
+    "text",
+    "txt",
+    "output",
+    "out",
+    "result",
+    "results",
+    "plaintext",
+    "plain",
+    "log",
+    "ascii",
+}
+_OTHER |= {
+    "json",
+    "jsonc",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "csv",
+    "xml",
+    "html",
+    "css",
+    "sql",
+    "diff",
+}
 _OTHER |= {"patch", "latex", "tex", "math", "qasm", "openqasm", "qasm2", "qasm3", "openqasm3"}
 _OTHER |= {"c", "cpp", "c++", "java", "javascript", "js", "ts", "typescript", "rust", "go", "r"}
 _OTHER |= {"julia", "matlab", "mermaid", "dockerfile", "makefile", "error", "traceback", "stdout"}
@@ -29,7 +53,9 @@ _ONE_LINE = re.compile(r"^\s*(`{3,}+)([^`\n]++)`{3,}+[.\s]*$")
 _LEAD = re.compile(r"^(?:[ \t]*(?:>|[-*+]|\d{1,3}[.)])(?=[ \t>]|$))*[ \t]*$")
 _QUOTE = re.compile(r"^[ \t]*>[ \t]?")
 _WORD = re.compile(r"\{?\.?([\w+#.-]*)")
-_STATEMENT = re.compile(r"(?:import|from|def|class|return|for|while|if|with|try|print|async)\b(?!$)")
+_STATEMENT = re.compile(
+    r"(?:import|from|def|class|return|for|while|if|with|try|print|async)\b(?!$)"
+)
 _ENCLOSED = re.compile(
     r"<(pre)\b[^<>]{0,200}>\s*(?:<code\b[^<>]{0,200}>)?|<(code|python)\b[^<>]{0,200}>|\[(PYTHON)\]"
     r"|<\|(python_start)\|>|(\\begin\{(?:lstlisting|verbatim|minted)\})(?:[\[{][^\]}\n]{0,80}[\]}])*"
@@ -159,33 +185,27 @@ def _closing(
     lines: Sequence[str], start: int, marks: str, depth: int, tag: str
 ) -> tuple[int, list[str], int]:
     """(end of the content, code on the closing line, line after the block)."""
-    first: tuple[int, list[str], int] | None = None
-    seen = 0
+    earlier: list[tuple[int, list[str], int]] = []
     for index in range(start, len(lines)):
         line = lines[index]
         if depth and not line.lstrip().startswith(">"):
-            return first or (index, [], index)
+            return earlier[0] if earlier else (index, [], index)
         found = _ends_at(line, index, marks, depth)
         if found is None:
             continue
-        if tag in _OTHER:
-            return found
-        seen += 1
         content = "\n".join([*lines[start : found[0]], *found[1]])
-        state = state_at_end(content)
-        if found[1] and (state == "string" or (state == "comment" and not line.endswith(marks))):
-            continue
-        if state != "string":
+        state = "code" if tag in _OTHER else state_at_end(content)
+        in_comment = state == "comment" and found[1] and not line.rstrip().endswith(marks)
+        if state != "string" and not in_comment:
             # Past fences in a literal, what the literal's end makes whole is one block.
-            if first is None or aligned(content) is not None:
-                return found
-            return first
-        first = first or found
-        if seen == _LOOK_AHEAD:
-            return first
-    if first is None and len(marks) > 3:
+            return found if not earlier or aligned(content) is not None else earlier[0]
+        if not found[1]:
+            earlier.append(found)
+        if len(earlier) == _LOOK_AHEAD:
+            break
+    if not earlier and len(marks) > 3:
         return _closing(lines, start, marks[:3], depth, tag)
-    return first or (len(lines), [], len(lines))
+    return earlier[0] if earlier else (len(lines), [], len(lines))
 
 
 def _ends_at(line: str, index: int, marks: str, depth: int) -> tuple[int, list[str], int] | None:

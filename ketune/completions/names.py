@@ -15,7 +15,7 @@ from ketune.completions.indentation import indent
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
 _LEFT_OUT = re.compile(
-    r"^[ \t]*#[ \t]*(?:\.\.\.|…|(?:the )?(?:rest|remainder) of|(?:same|code|implementation|unchanged) "
+    r"^[ \t]*#[ \t]*(?:\.\.\.|…|(?:the )?(?:rest|remainder) of|(?:same|code|implementation) "
     r"(?:as )?(?:before|above|here)|(?:your|existing|previous) (?:code|implementation))",
     re.IGNORECASE | re.MULTILINE,
 )

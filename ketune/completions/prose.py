@@ -15,7 +15,7 @@ _CODE_LINE = re.compile(
 )
 _LINE = 400  # characters of a line that tell what it is
 # Bounds the search on a hostile or endless text; no honest completion comes near.
-_MAX_PARSES, _MAX_PARSED = 200, 3_000_000
+_MAX_PARSES, _MAX_PARSED = 200, 500_000
 
 
 def code_runs(text: str) -> list[str]:
@@ -32,7 +32,9 @@ def code_runs(text: str) -> list[str]:
         line = lines[index]
         if line.strip():
             # The inside of a statement whose head is broken is no code of its own.
-            within = bool(_margin(line)) and _margin(before) < _margin(line) and is_code_line(before)
+            within = (
+                bool(_margin(line)) and _margin(before) < _margin(line) and is_code_line(before)
+            )
             before = line
         if not line.strip() or within or not is_code_line(line):
             index += 1
@@ -74,9 +76,10 @@ class _Budget:
     def spent(self) -> bool:
         return self.parses <= 0 or self.characters <= 0
 
-    def take(self, code: str) -> None:
+    def take(self, code: str, read: int) -> None:
+        """One more parse, of which `read` characters were read before it failed."""
         self.parses -= 1
-        self.characters -= len(code)
+        self.characters -= read + len(code) // 20
 
 
 def _run(lines: list[str], start: int, budget: _Budget) -> int:
@@ -90,20 +93,29 @@ def _run(lines: list[str], start: int, budget: _Budget) -> int:
     end = next(outside, len(window))
     while end and not budget.spent:
         code = dedent("\n".join(window[:end]))
-        budget.take(code)
-        try:
-            ast.parse(code)
-        except SyntaxError as error:
-            # What stands before the offending line may be whole.
-            end = min(end - 1, max(0, (error.lineno or end) - 1))
-            while end and not window[end - 1].strip():
-                end -= 1
-        except (ValueError, RecursionError, MemoryError):
-            return 0
-        else:
+        error = _error_line(code)
+        if error is None:
+            budget.take(code, len(code))
             following = next((line for line in window[end:] if line.strip()), "")
             return end if _margin(following) <= margin else 0
+        # What stands before the offending line may be whole.
+        budget.take(code, sum(len(line) for line in window[:error]))
+        end = min(end - 1, max(0, error - 1))
+        while end and not window[end - 1].strip():
+            end -= 1
     return 0
+
+
+def _error_line(code: str) -> int | None:
+    """The line, from 1, at which `code` stops being Python, 0 if that cannot be told; None if it
+    is Python."""
+    try:
+        ast.parse(code)
+    except SyntaxError as error:
+        return error.lineno or code.count("\n") + 1
+    except (ValueError, RecursionError, MemoryError):
+        return 0
+    return None
 
 
 def _headless(lines: list[str], start: int, budget: _Budget) -> int:
@@ -122,7 +134,7 @@ def _headless(lines: list[str], start: int, budget: _Budget) -> int:
         len(window),
     )
     code = "\n".join(window[:end])
-    budget.take(code)
+    budget.take(code, 0)
     if parse(window[0]) is None or aligned(code) is None:
         return 0
     return end

@@ -40,10 +40,12 @@ _TAG = re.compile(
 )
 _TAG_ALONE = re.compile("|".join(closing + "|" + opening for opening, closing in _FAMILIES), re.I)
 
-_MESSAGE = re.compile(r"<\|channel\|>\s*(\w+)[^<\n]{0,80}(?:<\|constrain\|>[^<\n]{0,80})?<\|message\|>")
+_MESSAGE = re.compile(
+    r"<\|channel\|>\s*(\w+)[^<\n]{0,80}(?:<\|constrain\|>[^<\n]{0,80})?<\|message\|>"
+)
 _MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same where the tokens themselves were dropped.
-_BARE_ANALYSIS = re.compile(r"\A\s*(?:assistant)?analysis(?=[A-Z][a-z'’]*,? [a-z])")
+_BARE_ANALYSIS = re.compile(r"\A\s*(?:assistant)?analysis(?=[A-Z][a-z'\u2019]*,? [a-z])")
 _BARE_FINAL = "assistantfinal"
 _SPOKEN = re.compile(r"\A\s*Here(?:'s| is) my thought process:")
 _SPOKEN_END = re.compile(r"^[ \t]*Here(?:'s| is) my response:", re.MULTILINE)
@@ -56,9 +58,9 @@ _START = re.compile(
 )
 # A token that ends a turn does so at the end of a line or before another token, never in a text.
 _END = re.compile(
-    r"(?:</s>|<eos>|<end_of_turn>|<[|｜](?:im_end|endoftext|eot_id|eom_id|end_of_text|end|return|EOT"
-    r"|END_RESPONSE|END_OF_TURN_TOKEN|end_of_solution|end▁of▁sentence|assistant|user|im_start)[|｜]>"
-    r"|\[/?INST\])(?=[ \t]*(?:$|<[|｜]|</s>))",
+    r"(?:</s>|<eos>|<end_of_turn>|<[|\uff5c](?:im_end|endoftext|eot_id|eom_id|end_of_text|end|return|EOT"
+    r"|END_RESPONSE|END_OF_TURN_TOKEN|end_of_solution|end▁of▁sentence|assistant|user|im_start)[|\uff5c]>"
+    r"|\[/?INST\])(?=[ \t]*(?:$|<[|\uff5c]|</s>))",
     re.MULTILINE,
 )
 _WRAPPED = re.compile(r"\A\s*<(answer|response|solution|final_answer|output)>", re.IGNORECASE)

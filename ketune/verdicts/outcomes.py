@@ -7,14 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.bleu import BLEU
-
-from ketune.completions.reasoning import strip_reasoning
-from ketune.completions.programs import build_program
+from ketune.completions.programs import program_of
+from ketune.completions.reading import Reading, read_answers
 from ketune.judge import Verdict
 from ketune.params.schema import EvaluationParams
 from ketune.runtime import StageError, atomic_open, file_sha256, versions
+from ketune.scoring.similarity import bleu, rouge_l
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion
 from ketune.verdicts.calibration import Calibration, is_scorable, limit_of
@@ -54,28 +52,24 @@ def scored(
 
     An interrupted call resumes with the verdicts it had; they go when the block succeeds.
 
-    ROUGE-L is the F1 of the longest common subsequence (Lin 2004; rouge-score, no stemming), BLEU
-    is sentence BLEU-4 (Papineni et al. 2002; sacrebleu, 13a tokens, exponential smoothing,
-    effective order); both from 0 to 1. A program that several completions share is executed once.
-    Without a calibration every task counts as scorable and has the same limit.
+    Answers are compared by `scoring.similarity`. A program that several completions share is
+    executed once. A completion that cannot be read counts as one without code. Without a
+    calibration every task counts as scorable and has the same limit.
 
     Raises StageError when a completion belongs to no task, a task has no completion or fewer
     samples than pass@k needs, or the judge itself fails on a task.
     """
     by_id = {task.task_id: task for task in tasks}
     _check_complete(by_id, completions, max(params.pass_at), label)
+    answered = [(by_id[c["task_id"]], c["completion"]) for c in completions]
+    readings = read_answers(answered, params.stitching)
     programs = [
-        build_program(
-            task,
-            completion["completion"],
-            rules=params.stitching,
-            timeout=limit_of(calibration, task, params),
-        )
-        for completion in completions
-        if (task := by_id[completion["task_id"]]).type != "qa"
+        program_of(task, reading.text, timeout=limit_of(calibration, task, params))
+        for (task, _), reading in zip(answered, readings, strict=True)
+        if task.type != "qa"
     ]
     with judged(programs, params, f"judge {label}") as (verdicts,):
-        yield _outcomes(by_id, completions, verdicts, calibration)
+        yield _outcomes(by_id, completions, readings, verdicts, calibration)
 
 
 def write_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
@@ -105,15 +99,14 @@ def provenance(
 def _outcomes(
     tasks: Mapping[str, Task],
     completions: Sequence[Completion],
+    readings: Sequence[Reading],
     verdicts: Sequence[Verdict],
     calibration: Calibration | None,
 ) -> list[Outcome]:
     scorable = {task_id: is_scorable(calibration, task) for task_id, task in tasks.items()}
-    rouge = RougeScorer(["rougeL"], use_stemmer=False)
-    bleu = BLEU(effective_order=True)
     remaining = iter(verdicts)
     outcomes: list[Outcome] = []
-    for completion in completions:
+    for completion, reading in zip(completions, readings, strict=True):
         task = tasks[completion["task_id"]]
         outcome: Outcome = {
             "task_id": task.task_id,
@@ -125,18 +118,17 @@ def _outcomes(
             "multimodal": task.multimodal,
             "scorable": scorable[task.task_id],
             "outcome": None,
-            "detail": "",
+            "detail": reading.problem,
             "rouge_l": None,
             "bleu": None,
         }
         if task.type == "qa":
-            answer = strip_reasoning(completion["completion"]).strip()
-            similarity = rouge.score(task.reference, answer)["rougeL"].fmeasure
-            outcome["rouge_l"] = round(similarity, 6)
-            outcome["bleu"] = round(bleu.sentence_score(answer, [task.reference]).score / 100, 6)
+            outcome["rouge_l"] = round(rouge_l(task.reference, reading.text), 6)
+            outcome["bleu"] = round(bleu(task.reference, reading.text), 6)
         else:
             verdict = next(remaining)
-            outcome["outcome"], outcome["detail"] = verdict.outcome, verdict.detail
+            outcome["outcome"] = verdict.outcome
+            outcome["detail"] = reading.problem or verdict.detail
         outcomes.append(outcome)
     return outcomes
 
