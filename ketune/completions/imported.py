@@ -60,8 +60,10 @@ def applicable(tasks: Iterable[Task], baseline: Baseline) -> list[Task]:
 
 
 def read_rows(path: Path, md5: str | None = None) -> list[tuple[str, Any]]:
-    """(where it stands, row) of a user's file: JSON Lines or a JSON array, also compressed (.gz, .bz2, .xz),
-    in UTF-8, or in UTF-16 or UTF-32 with a byte order mark. `md5` pins the file's bytes.
+    """(where it stands, row) of a user's file: JSON Lines or a JSON array.
+
+    Also compressed by gzip, bzip2 or xz; in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+    `md5` pins the file's bytes.
 
     Raises StageError naming the file and line: no such file, not the pinned one, damaged, another
     encoding, not JSON, no rows.
@@ -109,9 +111,8 @@ def import_completions(
         key = (task.task_id, condition, row.get("sample", 0))
         if key in completions:
             raise StageError(
-                f"{where}: task_id: a second completion of {task.task_id}, the first is at "
-                f"{first[key].removeprefix(str(path)).lstrip(': ')}; number them by `sample`, "
-                "from 0"
+                f"{where}: task_id: a second completion of {task.task_id}, the first is "
+                f"{first[key]}; number them by `sample`, from 0"
             )
         first[key] = where
         completions[key] = {
@@ -166,7 +167,7 @@ def _text(path: Path, md5: str | None) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise StageError(
             f"{path}:{line}: not {encoding.upper()} (byte {error.start} is "
-            f"0x{content[error.start]:02x}); convert it, if it is Latin-1 by iconv -f LATIN1 -t UTF-8"
+            f"0x{content[error.start]:02x}); convert it, from Latin-1 by iconv -f LATIN1 -t UTF-8"
         ) from None
 
 

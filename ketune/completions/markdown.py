@@ -7,7 +7,7 @@ literals: bare, with words after it, or glued to the last line of the code.
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ketune.completions.indentation import aligned
 from ketune.completions.literals import state_at_end
@@ -151,8 +151,10 @@ def fenced_blocks(text: str) -> tuple[list[Fenced], str]:
         if content_lines and content_lines[0].strip().lower() in _PYTHON - {""}:
             del content_lines[0]  # the tag on a line of its own
         content = "\n".join([*([first] if first else []), *content_lines, *last])
+        stop = offsets[end] + (lines[end].find(marks[:3]) if last else 0)
         inner = fenced_blocks(content)[0] if _holds_fences(content, marks) else []
-        blocks += inner or [Fenced(tag, content, offsets[index], offsets[min(resume, len(lines))])]
+        found = inner or [Fenced(tag, content, 0, 0)]
+        blocks += [replace(block, start=offsets[index], end=stop) for block in found]
         prose[index] = lead if not _LEAD.match(lead) else ""
         prose[index + 1 : resume] = [""] * (resume - index - 1)
         index = resume
