@@ -1,12 +1,13 @@
 """Whatever a completion holds, reading it ends, and costs no other completion."""
 
+import subprocess
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketune.completions import reading
 from ketune.completions.extract import extract_code
 from ketune.completions.literals import inside_strings
 from ketune.completions.reading import read_answers
@@ -70,7 +71,7 @@ def test_one_completion_costs_no_other() -> None:
 @pytest.fixture
 def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that a text with the word `die` ends, or keeps with the word `loop`."""
-    real = reading.subprocess.Popen
+    real = subprocess.Popen
     code = (
         "import os, time, ketune.completions.worker as w\n"
         "w.SECONDS = 0.3\n"
@@ -83,11 +84,11 @@ def short_lived(monkeypatch: pytest.MonkeyPatch) -> None:
         "w.serve()\n"
     )
 
-    def popen(command: list[str], **options: object) -> object:
+    def popen(command: list[str], **options: Any) -> Any:
         assert command[-1] == "ketune.completions.worker"
-        return real([*command[:-2], "-c", code], **options)  # type: ignore[call-overload]
+        return real([*command[:-2], "-c", code], **options)
 
-    monkeypatch.setattr(reading.subprocess, "Popen", popen)
+    monkeypatch.setattr(subprocess, "Popen", popen)
 
 
 @pytest.mark.usefixtures("short_lived")
