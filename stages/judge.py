@@ -30,7 +30,7 @@ def main() -> None:
         name,
         calibration=read_calibration(CALIBRATION),
     ) as verdicts:
-        counts = Counter(verdict["outcome"] for verdict in verdicts)
+        counts = Counter(verdict["outcome"] for verdict in verdicts if verdict["outcome"])
         made_from = provenance(params.evaluation) | {"completions_sha256": file_sha256(path)}
         write_json(
             JUDGE_METRICS / f"{name}.json",

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ketune.calibration.record import Calibration, read_calibration
-from ketune.generation.imported import import_completions
+from ketune.calibration.record import Calibration, is_scorable, read_calibration
+from ketune.commands.subset import Subset
+from ketune.generation.imported import answered, import_completions, read_rows
 from ketune.params import Baseline, Benchmark, load_params
 from ketune.paths import CALIBRATION
-from ketune.runtime import StageError, file_sha256, read_jsonl, versions, write_json
+from ketune.runtime import StageError, file_sha256, versions, write_json
 from ketune.scoring.outcomes import score
 from ketune.scoring.summary import summarise
-from ketune.tasks.benchmarks import applicable, load_tasks
+from ketune.tasks.benchmarks import Task, applicable, load_tasks
 from ketune.tasks.records import write_records
 from ketune.verdicts.completions import judged_completions
 from ketune.verdicts.judging import provenance
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = load_params()
     benchmarks = _benchmarks(path, params.benchmarks, arguments.benchmark)
     baseline = Baseline(multimodal=not arguments.text_only)
-    tasks = applicable(load_tasks(benchmarks), baseline)
+    applicable_tasks = applicable(load_tasks(benchmarks), baseline)
+    tasks = answered(path, applicable_tasks) if arguments.subset else applicable_tasks
+    subset = Subset(tasks, applicable_tasks) if arguments.subset else None
     completions = import_completions(path, tasks)
     samples = 1 + max(completion["sample"] for completion in completions)
     evaluation = params.evaluation.model_copy(
@@ -41,32 +44,46 @@ def main(argv: Sequence[str] | None = None) -> None:
             "pass_at": sorted(k for k in _PASS_AT | {*params.evaluation.pass_at} if k <= samples),
         }
     )
-    calibration, note = _calibration(benchmarks)
+    calibration, note = _calibration(benchmarks, tasks)
+    name = _name(path)
+    directory: Path = arguments.out or path.parent
+    rows, scores = (directory / f"{name}.{end}" for end in ("outcomes.jsonl", "scores.json"))
     with judged_completions(
-        tasks, completions, evaluation, path.stem, calibration=calibration
+        tasks, completions, evaluation, name, calibration=calibration
     ) as verdicts:
         outcomes = score(tasks, completions, verdicts, calibration)
         figures = summarise(outcomes, evaluation.pass_at)
-        directory = arguments.out or path.parent
-        rows, scores = (
-            directory / f"{path.stem}.{end}" for end in ("outcomes.jsonl", "scores.json")
-        )
         made_from = {
             "judge": provenance(evaluation),
             "completions_sha256": file_sha256(path),
             "calibration_sha256": file_sha256(CALIBRATION) if calibration else None,
             "versions": versions("rouge-score", "sacrebleu"),
         }
+        part = {"subset": subset.counts()} if subset else {}
         write_records(rows, outcomes)
-        write_json(scores, figures | {"provenance": made_from})
-    print("\n".join([*_table(figures, evaluation.pass_at), note, f"{rows}, {scores}"]))
+        write_json(scores, figures | part | {"provenance": made_from})
+    lines = [*_table(figures, evaluation.pass_at, subset)]
+    lines += [_of_all(line, subset) for line in (note, f"{rows}, {scores}")]
+    print("\n".join(lines))
+
+
+def _name(path: Path) -> str:
+    """The file's name without what says its format."""
+    name = path.name
+    for ending in (".gz", ".bz2", ".xz", ".jsonl", ".ndjson", ".json"):
+        name = name.removesuffix(ending)
+    return name or path.name
+
+
+def _of_all(line: str, subset: Subset | None) -> str:
+    return f"{line} ({subset.of()})" if subset else line
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ketune score",
-        description="Score completions produced elsewhere: a JSONL of task_id, completion and, "
-        "for several samples a task, sample (from 0).",
+        description="Score completions produced elsewhere: JSON Lines or an array of task_id, "
+        "completion and, for several samples a task, sample (from 0); .gz is read as well.",
     )
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument(
@@ -74,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME",
         help="of params.yaml, for task ids that do not start with it; may be repeated",
+    )
+    parser.add_argument(
+        "--subset",
+        action="store_true",
+        help="score the tasks that FILE answers, and say in every line how many of how many",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: beside FILE")
     parser.add_argument(
@@ -91,12 +113,10 @@ def _benchmarks(
     path: Path, known: Sequence[Benchmark], asked: Sequence[str] | None
 ) -> list[Benchmark]:
     """Those asked for, else those that the task ids of the file name."""
-    if not path.is_file():
-        raise StageError(f"{path} not found; give the path of a completions file")
     by_name = {benchmark.name: benchmark for benchmark in known}
     if unknown := sorted(set(asked or ()) - by_name.keys()):
         raise StageError(f"--benchmark {unknown[0]}: params.yaml has {', '.join(by_name)}")
-    rows = (row for row in read_jsonl(path) if isinstance(row, dict))
+    rows = (row for _, row in read_rows(path) if isinstance(row, dict))
     named = {str(row.get("task_id")).partition("/")[0] for row in rows}
     if chosen := [b for name, b in by_name.items() if name in (asked or named)]:
         return chosen
@@ -106,24 +126,22 @@ def _benchmarks(
     )
 
 
-def _calibration(benchmarks: Sequence[Benchmark]) -> tuple[Calibration | None, str]:
+def _calibration(
+    benchmarks: Sequence[Benchmark], tasks: Sequence[Task]
+) -> tuple[Calibration | None, str]:
     """The calibration, if there is one of these benchmarks, and what to say of it."""
     if CALIBRATION.is_file():
         calibration = read_calibration(CALIBRATION)
         if all(benchmark.name in calibration for benchmark in benchmarks):
-            unscorable = sum(
-                len(calibration[benchmark.name][kind])
-                for benchmark in benchmarks
-                for kind in ("flaky", "unscorable")
-            )
+            unscorable = sum(not is_scorable(calibration, task) for task in tasks)
             return calibration, f"{unscorable} tasks are not scorable, by {CALIBRATION}."
     return None, (
         "Not calibrated: tasks that no solution passes here count as failed, and every task has "
-        "the same limit. `python -m stages.calibrate` tells them."
+        "the same limit. `dvc repro calibrate` tells them."
     )
 
 
-def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
+def _table(figures: dict[str, Any], pass_at: Sequence[int], subset: Subset | None) -> Iterator[str]:
     for benchmark, parts in figures.items():
         for kind, keys in (
             ("code", [(f"pass@{k}", f"pass_at_{k}") for k in pass_at]),
@@ -140,12 +158,14 @@ def _table(figures: dict[str, Any], pass_at: Sequence[int]) -> Iterator[str]:
             shown |= slices.get("by_category", {}) | slices.get("by_difficulty", {})
             for name, part in shown.items():
                 cells = [f"{title} {_rate(part, key)}" for title, key in keys]
-                yield f"{benchmark:22} {kind:4} {name:32} {part['tasks']:5} tasks  " + "  ".join(
-                    cells
-                )
+                tasks = f"{part['tasks']:5} tasks"
+                if subset:
+                    tasks = subset.of(benchmark, kind, name, part["tasks"])
+                yield f"{benchmark:22} {kind:4} {name:32} {tasks}  " + "  ".join(cells)
         if "outcomes" in parts:
             counts = ", ".join(f"{name} {count}" for name, count in parts["outcomes"].items())
-            yield f"{benchmark:22} outcomes: {counts}"
+            line = f"{benchmark:22} outcomes: {counts}"
+            yield f"{line} ({subset.of(benchmark, 'code')})" if subset else line
 
 
 def _rate(part: dict[str, float], key: str) -> str:

@@ -1,29 +1,32 @@
 """The code in a chat completion.
 
-Rules: reasoning is dropped; of fenced blocks (any tag, an unclosed one too) the one that defines
-the entry point counts, completed by definitions that only its neighbours hold; without such a block
-all are joined in order where that parses; without fences the longest run of lines that is code.
+Rules, of which docs/evaluation.md has the table: reasoning is dropped; of fenced blocks and,
+failing those, of the code between them, the last one that defines the entry point counts, completed
+by what only its neighbours hold. A definition is one in full: an import of the name is none, a
+sketch only where nothing else is there. Without a definition a function's body counts, else all
+blocks joined in order where that parses; examples that call the entry point are not part of it.
 Indentation is kept: `stitch` decides what it means.
 """
 
-import ast
-import builtins
+import html
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from ketune.completions.indentation import aligned, dedent, inside_strings, parse
+from ketune.completions.blocks import Block, complete
+from ketune.completions.indentation import MAX_CODE, aligned, dedent, parse
+from ketune.completions.literals import inside_strings
+from ketune.completions.markdown import Fenced, fenced_blocks, with_fences
+from ketune.completions.names import Definition
+from ketune.completions.prose import code_runs, is_code, is_code_line, without_words
 from ketune.completions.reasoning import strip_reasoning
 
-_FENCE = re.compile(r"^([ \t]*(?:>[ \t]?)?)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
-# Blocks that show a terminal or a result.
-_NOT_PYTHON = {"bash", "sh", "shell", "zsh", "console", "text", "txt", "output", "plaintext"}
-_NOT_PYTHON |= {"json", "yaml", "toml", "markdown", "md", "latex", "qasm", "openqasm", "diff"}
-_CODE_LINE = re.compile(
-    r"^\s*(?:(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[(:]|import\s+\w|from\s+[\w.]+\s+import\b|@\w"
-    r"|return\b|(?:for|while|if|with|try)\b.*:\s*$|[\w.]+(?:\[.*\])?\s*[-+*/|&]?=[^=]|[\w.]+\(.*\)\s*$)"
-)
-# Bounds the search on a hostile or endless text; no honest completion comes near.
-_MAX_PARSES, _MAX_CLOSINGS = 100, 8
+_JSON_KEYS = ("code", "solution", "completion", "answer", "python", "program", "implementation")
+_MAGIC = re.compile(r"^[ \t]*(?:[!%]|\$ |(?:pip3?|conda|apt(?:-get)?) install\b).*$")
+_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?: |$)")
+_PATCHES = {"diff", "patch"}  # they are not applied: what to is not known
+_MAX_BLOCKS = 200  # blocks of one answer that are looked at; the last ones
+_ZERO_WIDTH = "\ufeff"
 
 
 def extract_code(completion: str, entry_point: str) -> str:
@@ -32,195 +35,145 @@ def extract_code(completion: str, entry_point: str) -> str:
     `entry_point` is the name the code should define ("" where there is none); it chooses among
     several blocks. The result may be a whole module, a function, or a function's body.
     """
-    text = strip_reasoning(completion.replace("\r\n", "\n").replace("\r", "\n"))
-    if not text.strip():
-        return ""
-    blocks = _fenced_blocks(text)
-    if blocks is None:
-        text = text.strip("\n")
-        whole = parse(aligned(text) or "")
-        if whole is not None and _is_code(whole):
-            return _trim(_without_words(text, whole))
-        return _trim(_code_in_prose(text, entry_point))
-    return _trim(_choose(blocks, entry_point))
+    text = completion.replace(_ZERO_WIDTH, "").replace("\r\n", "\n").replace("\r", "\n")
+    text = strip_reasoning(text)
+    return _trim(_code_in(_from_json(text) or text, entry_point)) if text.strip() else ""
 
 
-def defines(tree: ast.Module | None, name: str) -> bool:
-    """Whether the module binds `name` at its top level, also inside `if` and `try`."""
-    return tree is not None and bool(name) and name in _bound(tree.body)
-
-
-def _fenced_blocks(text: str) -> list[str] | None:
-    """Contents of the fenced blocks that may be Python, None if the text has no fence at all."""
-    lines = text.split("\n")
-    blocks, found, index = [], False, 0
-    while index < len(lines):
-        opening = _FENCE.match(lines[index])
-        if opening is None:
-            index += 1
-            continue
-        found = True
-        prefix, marks, info = opening.groups()
-        end = _closing(lines, index + 1, marks)
-        tag = info.strip().lower().split(" ")[0].strip("{}.")
-        if tag not in _NOT_PYTHON:
-            content = [line.removeprefix(prefix) for line in lines[index + 1 : end]]
-            blocks.append("\n".join(content))
-        index = end + 1
-    return blocks if found else None
-
-
-def _closing(lines: list[str], start: int, marks: str) -> int:
-    """Index of the line that closes a block, or the end: the first after which the block parses.
-
-    A docstring may hold a fence of its own, so the very first closing line may be too early.
-    """
-    closings = []
-    for index in range(start, len(lines)):
-        match = _FENCE.match(lines[index])
-        if match and match[2].startswith(marks) and not match[3].strip():
-            closings.append(index)
-    for index in closings[:_MAX_CLOSINGS]:
-        if aligned("\n".join(lines[start:index])) is not None:
-            return index
-    return closings[0] if closings else len(lines)
-
-
-def _choose(blocks: list[str], entry_point: str) -> str:
-    blocks = [block for block in blocks if block.strip()]
-    trees = [parse(dedent(block)) for block in blocks]
-    chosen = [index for index, tree in enumerate(trees) if defines(tree, entry_point)]
-    if chosen:
-        # The last one: answers that show two versions end with the one they stand by.
-        index = chosen[-1]
-        others = [tree for i, tree in enumerate(trees) if i != index and tree is not None]
-        return _complete(dedent(blocks[index]), others)
-    if len(blocks) < 2:
-        return "".join(blocks)
-    for candidates in (blocks, [b for b, tree in zip(blocks, trees, strict=True) if tree]):
-        for joined in ("\n".join(candidates), "\n".join(map(dedent, candidates))):
-            if candidates and parse(joined) is not None:
-                return joined
-    return blocks[0]
-
-
-def _complete(code: str, others: list[ast.Module]) -> str:
-    """Put before `code` those imports and definitions of other blocks whose names it lacks."""
-    tree = ast.parse(code)
-    missing = _used([tree]) - _bound(ast.walk(tree)) - set(dir(builtins))
-    available = [
-        node
-        for other in others
-        for node in other.body
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+def _code_in(text: str, entry_point: str) -> str:
+    found, outside = fenced_blocks(with_fences(text))
+    if not found:
+        whole = text.strip("\n")
+        tree = parse(aligned(whole) or "")
+        if tree is not None and is_code(tree):
+            return without_words(whole, tree)
+    found = [part for part in found if part.content.strip()][-_MAX_BLOCKS:]
+    fenced = [
+        block for part in found if part.is_python for block in _read(part.content, entry_point)
     ]
-    taken: list[ast.stmt] = []
-    # From the last, as the helpers taken may need what stands before them.
-    for node in reversed(available):
-        if missing & _bound([node]):
-            taken.insert(0, node)
-            missing = (missing | _used([node])) - _bound([node])
-    return "\n".join([*map(ast.unparse, taken), code])
+    if chosen := _defining(fenced, "whole"):
+        return complete(chosen, fenced, outside)
+    runs = [Block(run, entry_point) for run in code_runs(outside)]
+    # Code under the tag of something else counts only where it is the definition.
+    mislabelled = [
+        Block(part.content, entry_point)
+        for part in found
+        if not part.is_python and part.tag not in _PATCHES and entry_point in part.content
+    ]
+    for blocks in (runs, mislabelled):
+        if chosen := _defining(blocks, "whole"):
+            return complete(chosen, [*fenced, *runs])
+    return _broken(fenced, runs, outside, entry_point) or _undefined(fenced, runs, found, outside)
 
 
-def _used(nodes: Iterable[ast.AST]) -> set[str]:
-    return {
-        inner.id
-        for node in nodes
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
-    }
+def _broken(fenced: Sequence[Block], runs: Sequence[Block], outside: str, entry_point: str) -> str:
+    """The definition that does not parse, for the judge to refuse; "" if there is none."""
+    if not entry_point:
+        return ""
+    head = re.compile(rf"^[ \t]*(?:async\s+)?def\s+{re.escape(entry_point)}\b", re.MULTILINE)
+    written = [block for block in fenced if block.tree is None and head.search(block.source)]
+    if written:
+        return written[-1].source
+    if head.search(outside) and not _defining(runs, "sketch"):
+        return _from_first_code_line(outside)
+    return ""
 
 
-def _bound(nodes: Iterable[ast.AST]) -> set[str]:
-    """Names that the statements bind, following `if`, `try` and `with` but not functions."""
-    names: set[str] = set()
-    for node in nodes:
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                names.add(name)
-            case ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                names |= {alias.asname or alias.name.split(".")[0] for alias in aliases}
-            case ast.Assign() | ast.AnnAssign() | ast.For() | ast.With() | ast.Try() | ast.If():
-                inner = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
-                names |= {n.id for n in inner if isinstance(n.ctx, ast.Store)}
-                if isinstance(node, ast.Try | ast.If | ast.With):
-                    names |= _bound(n for n in ast.iter_child_nodes(node))
-                    names |= _bound(getattr(node, "orelse", []))
-            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
-                names.add(name)
-    return names
+def _undefined(
+    fenced: Sequence[Block], runs: Sequence[Block], found: Sequence[Fenced], outside: str
+) -> str:
+    """The answer of a text that defines no entry point in full."""
+    if body := [block for block in fenced if block.is_body]:
+        return _joined(fenced, body[-1])
+    if body := [block for block in runs if block.is_body]:
+        return complete(body[-1], runs)
+    if sketch := _defining([*fenced, *runs], "sketch"):
+        return complete(sketch, [*fenced, *runs])
+    if any(block.is_code for block in fenced):
+        return _joined(fenced)
+    if runs:
+        serious = [run for run in runs if not run.is_example] or runs
+        return max(serious, key=lambda run: run.source.count("\n")).source
+    return fenced[0].source if fenced else "" if found else _from_first_code_line(outside)
 
 
-def _code_in_prose(text: str, entry_point: str) -> str:
-    """The longest run of lines that parses and holds a statement, one defining the entry point
-    before all others; failing that, what follows the first line that looks like code."""
+def _read(content: str, entry_point: str) -> list[Block]:
+    """The code of a fenced block: itself where it parses, else what is left without the marks of
+    a notebook, a session or HTML, else the runs of code in it, else itself."""
+    block = Block(content, entry_point)
+    if block.tree is not None or len(content) > MAX_CODE:
+        return [block]
+    for repair in (_without_magic, _without_prompts, html.unescape):
+        repaired = Block(repair(content), entry_point)
+        if repaired.is_code:
+            return [repaired]
+    runs = [Block(run, entry_point) for run in code_runs(content)]
+    whole = any(run.definition == "whole" or run.is_body for run in runs)
+    return runs if whole else [block]
+
+
+def _without_magic(code: str) -> str:
+    """A notebook's cell without its `!` and `%` lines; where one is all of a suite, `pass`."""
+    inside = inside_strings(code)
+    return "\n".join(
+        line[: len(line) - len(line.lstrip())] + "pass"
+        if _MAGIC.match(line) and i not in inside
+        else line
+        for i, line in enumerate(code.split("\n"))
+    )
+
+
+def _without_prompts(code: str) -> str:
+    """What was typed in an interactive session: lines after >>> and `...`, without the results."""
+    if ">>>" not in code:
+        return code
+    lines = [line for line in code.split("\n") if _PROMPT.match(line)]
+    return "\n".join(_PROMPT.sub("", line, count=1) for line in lines)
+
+
+def _from_json(text: str) -> str | None:
+    """The code of an answer that is one JSON object or string, else None."""
+    stripped = text.strip()
+    fences, outside = fenced_blocks(stripped) if stripped.startswith("```json") else ([], "")
+    if len(fences) == 1 and fences[0].tag == "json" and not outside.strip():
+        stripped = fences[0].content.strip()
+    if not stripped.startswith(("{", '"')):
+        return None
+    try:
+        value = json.loads(stripped)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, dict):
+        value = next((value[key] for key in _JSON_KEYS if isinstance(value.get(key), str)), None)
+    return value if isinstance(value, str) else None
+
+
+def _defining(blocks: Sequence[Block], kind: Definition) -> Block | None:
+    """The last block that so defines the entry point: an answer ends with what it stands by."""
+    return next((block for block in reversed(blocks) if block.definition == kind), None)
+
+
+def _joined(blocks: Sequence[Block], body: Block | None = None) -> str:
+    """All blocks in order where that parses, else those that parse; `body` where that does not."""
+    used = [block for block in blocks if not (block.is_example or block.definition)]
+    used = used or list(blocks)
+    for candidates in (used, [block for block in used if block.is_code]):
+        for sources in ([b.source for b in candidates], [dedent(b.source) for b in candidates]):
+            joined = "\n".join(sources)
+            if candidates and aligned(joined) is not None:
+                return joined
+    return complete(body, used) if body else used[0].source
+
+
+def _from_first_code_line(text: str) -> str:
     lines = text.split("\n")
-    best, best_key, parses = "", (False, 0), 0
-    index = 0
-    while index < len(lines) and parses < _MAX_PARSES:
-        if not lines[index].strip():
-            index += 1
-            continue
-        run, cost = _longest_run(lines[index:])
-        parses += cost
-        tree = parse(dedent(run))
-        size = len(run.split("\n")) if run else 0
-        if tree is not None and _is_code(tree):
-            key = (defines(tree, entry_point), size)
-            if key > best_key:
-                best, best_key = _without_words(run, tree), key
-        index += max(1, size) if tree is not None and _is_code(tree) else 1
-    cut_short = re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
-    if best and (best_key[0] or not cut_short):
-        return best
-    starts = [number for number, line in enumerate(lines) if _CODE_LINE.match(line)]
-    return "\n".join(lines[starts[0] :]) if starts else ""
-
-
-def _longest_run(lines: list[str]) -> tuple[str, int]:
-    """The longest prefix of `lines` that parses, and how many parses that took."""
-    margin = len(lines[0]) - len(lines[0].lstrip())
-    inside = inside_strings("\n".join(lines)) if margin else set()
-    outside = (i for i, line in enumerate(lines) if line[:margin].strip() and i not in inside)
-    end, cost = next(outside, len(lines)), 0
-    while end:
-        cost += 1
-        code = "\n".join(lines[:end])
-        try:
-            ast.parse(dedent(code))
-        except SyntaxError as error:
-            # What stands before the offending line may be whole.
-            end = min(end - 1, max(0, (error.lineno or end) - 1))
-        except (ValueError, RecursionError, MemoryError):
-            return "", cost
-        else:
-            return code, cost
-    return "", cost
-
-
-def _is_code(tree: ast.Module) -> bool:
-    """Whether a module does something."""
-    return not all(map(_is_words, tree.body))
-
-
-def _is_words(node: ast.stmt) -> bool:
-    """Whether a statement may be prose: words and lists of them parse as names, tuples, sums."""
-    calls = (ast.Call, ast.Await, ast.Yield, ast.NamedExpr)
-    return isinstance(node, ast.Expr | ast.AnnAssign) and not isinstance(node.value, calls)
-
-
-def _without_words(run: str, tree: ast.Module) -> str:
-    """`run`, whose tree is `tree`, from its first statement that is no prose to its last."""
-    kept = [node for node in tree.body if not _is_words(node)]
-    first = min([kept[0].lineno, *(n.lineno for n in getattr(kept[0], "decorator_list", []))])
-    return "\n".join(run.split("\n")[first - 1 : kept[-1].end_lineno])
+    start = next((i for i, line in enumerate(lines) if is_code_line(line)), len(lines))
+    return "\n".join(lines[start:])
 
 
 def _trim(code: str) -> str:
     """Without blank lines at either end; "" if only blanks and comments are left."""
-    code = re.sub(r"\A(?:[ \t]*\n)+", "", code).rstrip()
-    bare = [line for line in code.split("\n") if line.strip() and not line.strip().startswith("#")]
-    return code if bare else ""
+    lines = code.rstrip().split("\n")
+    start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+    bare = [line for line in lines if line.strip() and not line.strip().startswith("#")]
+    return "\n".join(lines[start:]) if bare else ""

@@ -1,12 +1,22 @@
 """Shifting code sideways without touching the insides of its strings."""
 
 import ast
-import io
-import tokenize
+from functools import lru_cache
+
+from ketune.completions.literals import inside_strings
+
+# Characters of code that are parsed at most; no honest answer is so long.
+MAX_CODE = 100_000
 
 
+@lru_cache(maxsize=4)
 def parse(code: str) -> ast.Module | None:
-    """The syntax tree of `code`, None if it does not parse. A top-level `return` does."""
+    """The syntax tree of `code`, None if it does not parse. A top-level `return` does.
+
+    Not to be changed: the same code has the same tree.
+    """
+    if len(code) > MAX_CODE:
+        return None
     try:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -42,7 +52,9 @@ def aligned(code: str) -> str | None:
     code = code.strip("\n")
     lines = code.split("\n")
     indented = next((i for i, line in enumerate(lines) if i and line[:1].isspace()), 1)
-    shifts = (dedent(code, first) for first in sorted({0, 1, indented}))
+    if len(code) > MAX_CODE:
+        return None
+    shifts = dict.fromkeys(dedent(code, first) for first in sorted({0, 1, indented}))
     return next((shifted for shifted in shifts if parse(shifted) is not None), None)
 
 
@@ -53,18 +65,3 @@ def _shared_margin(lines: list[str]) -> str:
     low, high = min(margins), max(margins)
     same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     return low[: min(same, len(high))]
-
-
-def inside_strings(code: str) -> set[int]:
-    """Indices of the lines that begin inside a string literal."""
-    if '"""' not in code and "'''" not in code and "\\\n" not in code:
-        return set()
-    inside: set[int] = set()
-    try:
-        # Within brackets the tokenizer asks for no consistent indentation.
-        for token in tokenize.generate_tokens(io.StringIO(f"(\n{code}\n)").readline):
-            if token.type == tokenize.STRING:
-                inside.update(range(token.start[0] - 1, token.end[0] - 1))
-    except (tokenize.TokenError, SyntaxError):
-        pass  # code cut off in the middle: what was read so far stands
-    return inside

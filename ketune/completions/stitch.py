@@ -3,8 +3,8 @@
 import ast
 from typing import Literal
 
-from ketune.completions.extract import defines
 from ketune.completions.indentation import aligned, indent, parse
+from ketune.completions.names import defines
 
 TaskType = Literal["function_completion", "code_generation"]
 Rules = Literal["ketune", "seed"]

@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics.bleu import BLEU
-
 from ketune.calibration.record import Calibration, is_scorable
-from ketune.completions.reasoning import strip_reasoning
 from ketune.runtime import StageError
+from ketune.scoring.similarity import bleu, rouge_l
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion, Outcome
 from ketune.verdicts.records import TaskVerdict
@@ -21,9 +18,7 @@ def score(
 ) -> list[Outcome]:
     """The outcome of every completion, in their order.
 
-    `verdicts` are those of the code tasks' completions. ROUGE-L is the F1 of the longest common
-    subsequence (Lin 2004; rouge-score, no stemming), BLEU is sentence BLEU-4 (Papineni et al. 2002;
-    sacrebleu, 13a tokens, exponential smoothing, effective order); both from 0 to 1. Without a
+    `verdicts` are those of the completions. Answers are compared by `similarity`. Without a
     calibration every task counts as scorable.
 
     Raises StageError when the verdicts are not those of the completions.
@@ -31,8 +26,6 @@ def score(
     by_id = {task.task_id: task for task in tasks}
     scorable = {task.task_id: is_scorable(calibration, task) for task in tasks}
     found = {(v["task_id"], v["condition"], v["sample"]): v for v in verdicts}
-    rouge = RougeScorer(["rougeL"], use_stemmer=False)
-    bleu = BLEU(effective_order=True)
     outcomes: list[Outcome] = []
     for completion in completions:
         task = by_id[completion["task_id"]]
@@ -50,19 +43,16 @@ def score(
             "rouge_l": None,
             "bleu": None,
         }
-        if task.type == "qa":
-            answer = strip_reasoning(completion["completion"]).strip()
-            similarity = rouge.score(task.reference, answer)["rougeL"].fmeasure
-            outcome["rouge_l"] = round(similarity, 6)
-            outcome["bleu"] = round(bleu.sentence_score(answer, [task.reference]).score / 100, 6)
-        else:
-            verdict = found.pop((task.task_id, completion["condition"], completion["sample"]), None)
-            if verdict is None:
-                raise StageError(
-                    f"no verdict on sample {completion['sample']} of {task.task_id} "
-                    f"({completion['condition']}); run the judge stage again"
-                )
-            outcome["outcome"], outcome["detail"] = verdict["outcome"], verdict["detail"]
+        verdict = found.pop((task.task_id, completion["condition"], completion["sample"]), None)
+        if verdict is None:
+            raise StageError(
+                f"no verdict on sample {completion['sample']} of {task.task_id} "
+                f"({completion['condition']}); run the judge stage again"
+            )
+        outcome["outcome"], outcome["detail"] = verdict["outcome"], verdict["detail"]
+        if (answer := verdict["answer"]) is not None:
+            outcome["rouge_l"] = round(rouge_l(task.reference, answer), 6)
+            outcome["bleu"] = round(bleu(task.reference, answer), 6)
         outcomes.append(outcome)
     if found:
         raise StageError(f"a verdict on no completion: {next(iter(found))}; run judge again")

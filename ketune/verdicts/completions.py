@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ketune.calibration.record import Calibration, limit_of
-from ketune.completions.programs import build_program
+from ketune.completions.programs import program_of
+from ketune.judge import Verdict
 from ketune.params.schema import EvaluationParams
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion
 from ketune.verdicts.judging import judged
+from ketune.verdicts.reading import Reading, read_answers
 from ketune.verdicts.records import TaskVerdict
 
 
@@ -23,38 +25,41 @@ def judged_completions(
     *,
     calibration: Calibration | None,
 ) -> Iterator[list[TaskVerdict]]:
-    """The verdict of every code completion, in their order, for the block to write.
+    """What became of every completion, in their order, for the block to write.
 
     An interrupted call resumes with the verdicts it had; they go when the block succeeds. A program
-    that several completions share is executed once. Without a calibration every task has the same
-    limit.
+    that several completions share is executed once. A completion that cannot be read counts as one
+    without code, or as an empty answer. Without a calibration every task has the same limit.
 
     Raises StageError when a completion belongs to no task, a task has no completion or fewer
     samples than pass@k needs, or the judge itself fails on a task.
     """
     by_id = {task.task_id: task for task in tasks}
     _check_complete(by_id, completions, max(params.pass_at), label)
-    code = [c for c in completions if by_id[c["task_id"]].type != "qa"]
+    answered = [(by_id[c["task_id"]], c["completion"]) for c in completions]
+    readings = read_answers(answered, params.stitching)
     programs = [
-        build_program(
-            by_id[completion["task_id"]],
-            completion["completion"],
-            rules=params.stitching,
-            timeout=limit_of(calibration, by_id[completion["task_id"]], params.timeout),
-        )
-        for completion in code
+        program_of(task, reading.text, timeout=limit_of(calibration, task, params.timeout))
+        for (task, _), reading in zip(answered, readings, strict=True)
+        if task.type != "qa"
     ]
     with judged(programs, params, f"judge {label}") as (verdicts,):
+        remaining = iter(verdicts)
         yield [
-            {
-                "task_id": completion["task_id"],
-                "condition": completion["condition"],
-                "sample": completion["sample"],
-                "outcome": verdict.outcome,
-                "detail": verdict.detail,
-            }
-            for completion, verdict in zip(code, verdicts, strict=True)
+            _record(completion, reading, None if task.type == "qa" else next(remaining))
+            for completion, (task, _), reading in zip(completions, answered, readings, strict=True)
         ]
+
+
+def _record(completion: Completion, reading: Reading, verdict: Verdict | None) -> TaskVerdict:
+    return {
+        "task_id": completion["task_id"],
+        "condition": completion["condition"],
+        "sample": completion["sample"],
+        "outcome": verdict.outcome if verdict else None,
+        "detail": reading.problem or (verdict.detail if verdict else ""),
+        "answer": None if verdict else reading.text,
+    }
 
 
 def _check_complete(

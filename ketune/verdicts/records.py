@@ -1,4 +1,4 @@
-"""data/verdicts: what executing each program of a model's completions showed."""
+"""data/verdicts: what each of a model's completions says, and what executing its program showed."""
 
 from pathlib import Path
 
@@ -11,16 +11,19 @@ from ketune.tasks.records import read_records
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class TaskVerdict(TypedDict):
-    """The verdict on one completion of a code task.
+    """What became of one completion.
 
-    `outcome` is one of the judge's; `detail` a short line without addresses or directories.
+    Of a code task `outcome` is one of the judge's and `answer` is null; of a question `answer` is
+    its text without reasoning and `outcome` is null. `detail` is a short line without addresses or
+    directories.
     """
 
     task_id: str
     condition: Condition
     sample: int
-    outcome: str
+    outcome: str | None
     detail: str
+    answer: str | None
 
 
 _VERDICT = TypeAdapter(TaskVerdict)

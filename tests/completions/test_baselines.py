@@ -1,7 +1,10 @@
 """What applies to a baseline, and completions that were produced elsewhere."""
 
+import bz2
+import gzip
 import hashlib
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +85,7 @@ def test_a_benchmarks_own_ids_do_where_they_are_unambiguous(tmp_path: Path) -> N
     with pytest.raises(
         StageError,
         match=r"c\.jsonl:1: task_id: 'qiskitHumanEval/0' is in normal and hard; write "
-        r"'normal/0' or 'hard/0', or limit",
+        r"'normal/0' or 'hard/0', or limit the benchmarks",
     ):
         import_completions(path, NORMAL + HARD)
 
@@ -109,7 +112,10 @@ GOOD = rows(NORMAL)
             [*GOOD, {"task_id": "HumanEval/1", "completion": ""}],
             r":4: task_id: 'HumanEval/1' is no",
         ),
-        ([*GOOD, GOOD[1]], r":4: task_id: a second completion of normal/1, the first is on line 2"),
+        (
+            [*GOOD, GOOD[1]],
+            r":4: task_id: a second completion of normal/1, the first is .*:2; number",
+        ),
         (GOOD[:2], r"no completion of normal/2 \(standard; 1 of 3 lack one\)"),
         ([GOOD[0] | {"completion": None}], r":1: completion: .*string"),
         ([{"task_id": "normal/1"}], r":1: completion: .*required"),
@@ -136,9 +142,68 @@ def test_a_file_that_is_not_there_not_json_or_not_the_pinned_one(tmp_path: Path)
     with pytest.raises(StageError, match=r"c\.jsonl:2: not JSON"):
         import_completions(path, NORMAL)
     path.write_bytes(b"\xff\n")
-    with pytest.raises(StageError, match=r"c\.jsonl: not UTF-8"):
+    with pytest.raises(StageError, match=r"c\.jsonl:1: not UTF-8 .*iconv"):
         import_completions(path, NORMAL)
     write(path, GOOD)
     found = hashlib.md5(path.read_bytes()).hexdigest()
     with pytest.raises(StageError, match=f"MD5 is {found}, its baseline pins 0+; set md5"):
         import_completions(path, NORMAL, "0" * 32)
+
+
+TEXT = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(NORMAL, note="ψ"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(TEXT.encode()),
+        bz2.compress(TEXT.encode()),
+        lzma.compress(TEXT.encode()),
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.encode("utf-16"),
+        TEXT.encode("utf-32"),
+        TEXT.replace("\n", "\r\n\r\n").encode(),
+        f"\n \n{TEXT}\n\n".encode(),
+        json.dumps(rows(NORMAL), indent=2).encode(),
+        gzip.compress(json.dumps(rows(NORMAL)).encode("utf-16")),
+        TEXT.replace('"completion"', '"solution"').encode(),
+    ],
+)
+def test_a_users_file_is_read_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(content)
+    found = import_completions(path, NORMAL, hashlib.md5(content).hexdigest())
+    assert [c["completion"] for c in found] == [f"for normal/{n}" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            TEXT.encode("latin-1", "xmlcharrefreplace") + b'{"a": "\xe9"}\n',
+            r":4: not UTF-8 .*LATIN1",
+        ),
+        (TEXT.encode("utf-16-le"), r": UTF-16 or binary .*iconv"),
+        (gzip.compress(TEXT.encode())[:40], r": compressed, but damaged"),
+        (b"PK\x03\x04rest", r": a zip archive"),
+        (b"PAR1rest", r": a Parquet file"),
+        (b"", r": it holds no completions"),
+        (b"[]", r": it holds no completions"),
+        (json.dumps({"task_id": "normal/0"}, indent=1).encode(), r": one JSON object over 3 lines"),
+        (b"[1, 2", r": not JSON"),
+        (b"[" * 100_000, r": .*nested too deeply"),
+        (b'{"task_id": "normal/0", "completion": ["a"]}', r":1: completion: .*string"),
+        (b"[1]", r": row 1: line: .*dictionary"),
+    ],
+)
+def test_what_is_wrong_with_a_users_file_is_one_true_line(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(StageError, match=r"c\.jsonl" + told) as failure:
+        import_completions(path, NORMAL)
+    assert "\n" not in str(failure.value)
+    assert "stage" not in str(failure.value)
+    with pytest.raises(StageError, match="Is a directory"):
+        import_completions(tmp_path, NORMAL)

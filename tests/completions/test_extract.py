@@ -49,6 +49,37 @@ def test_a_fence_and_prose_change_nothing(
     assert extract_code(f"{before}\n\n{function}\n\n{after}", "f") == function
 
 
+USAGE = "\n\nUse it:\n```python\nfrom my_module import f\nprint(f(1))\n```\n"
+SKETCH = "\n\nIn short:\n```python\ndef f(x):\n    ...\n```\n"
+AROUND = st.sampled_from(
+    [
+        *("```python\n{}\n```", "~~~\n{}\n~~~", "````py\n{}\n````", "```\n{}\n``` That is all."),
+        *("```python\n{}```", "```python\n{}", "So: ```python\n{}\n```<|im_end|>\n", "\ufeff{}"),
+        *("```markdown\nSo:\n```python\n{}\n```\n```", "[PYTHON]\n{}\n[/PYTHON]", "{}"),
+        *("```bash\npip install x\n```\n{}\n```text\n0 1\n```", "<answer>\n{}\n</answer>"),
+    ]
+)
+REASONING = st.sampled_from(
+    [
+        *("", "<think>\nx = 1\n</think>\n", "Let me see.\n</think>\n", "[THINK]Hm[/THINK]"),
+        *("◁think▷Hm◁/think▷", "<seed:think>\nHm\n</seed:think>", "Hm.\n[/THINK]\n"),
+        "<|channel|>analysis<|message|>Hm<|end|><|start|>assistant<|channel|>final<|message|>",
+        "<|START_THINKING|>```python\ndef f(): pass\n```<|END_THINKING|><|START_RESPONSE|>",
+    ]
+)
+
+
+@given(BODIES, AROUND, REASONING, st.sampled_from(["", USAGE, SKETCH]), st.booleans())
+def test_any_function_is_the_same_in_any_wrapping(
+    body: str, around: str, reasoning: str, after: str, windows: bool
+) -> None:
+    function = "def f(a, b, qc, total):\n" + indent(body, "    ")
+    unclosed = around.count("```") % 2 == 1
+    text = reasoning + around.replace("{}", function) + ("" if unclosed else after)
+    code = extract_code(text.replace("\n", "\r\n") if windows else text, "f")
+    assert tree(code) == tree(function)
+
+
 @given(st.text(max_size=400), st.sampled_from(["f", ""]))
 def test_any_text_is_survived(text: str, entry_point: str) -> None:
     code = extract_code(text, entry_point)

@@ -1,5 +1,6 @@
 """Scoring a file from elsewhere: one command, on a machine that has nothing of the graph."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -57,9 +58,8 @@ def answers(name: str = "small", samples: int = 1) -> list[dict[str, Any]]:
     ]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["score", str(FILE), *arguments])
-    score.main()
+def run(*arguments: str) -> None:
+    score.main([str(FILE), *arguments])
 
 
 def test_one_command_needs_neither_gpu_nor_graph() -> None:
@@ -79,12 +79,10 @@ def test_one_command_needs_neither_gpu_nor_graph() -> None:
     assert [json.loads(row)["outcome"] for row in rows] == ["passed", "passed", "wrong_answer"]
 
 
-def test_samples_rules_and_calibration(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_samples_rules_and_calibration(capsys: pytest.CaptureFixture[str]) -> None:
     calibrate.main()
     write(answers(samples=5))
-    run(monkeypatch, "--out", "scores")
+    run("--out", "scores")
     scores = json.loads(Path("scores/model-x.scores.json").read_text())
     code = scores["small"]["code"]["all"]
     assert (code["pass_at_1"], code["pass_at_5"]) == (
@@ -99,7 +97,7 @@ def test_samples_rules_and_calibration(
         "small/2": False,
     }
     # The original rules drop the stub's imports from an answer that is a whole function.
-    run(monkeypatch, "--out", "scores", "--stitching", "seed")
+    run("--out", "scores", "--stitching", "seed")
     scores = json.loads(Path("scores/model-x.scores.json").read_text())
     assert scores["small"]["code"]["all"]["pass_at_1"] == 0
     assert scores["provenance"]["judge"]["stitching"] == "seed"
@@ -108,26 +106,67 @@ def test_samples_rules_and_calibration(
 def test_ids_of_the_benchmarks_own_file_need_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     write([row | {"task_id": f"mine{i}"} for i, row in enumerate(answers())])
     with pytest.raises(StageError, match="--benchmark small"):
-        run(monkeypatch)
+        run()
     rows = [task(i) | {"task_id": f"mine{i}"} for i in range(3)]
     make_project(Path("other").absolute(), rows, monkeypatch)
     write([row | {"task_id": f"mine{i}"} for i, row in enumerate(answers())])
-    run(monkeypatch, "--benchmark", "small")
+    run("--benchmark", "small")
     assert FILE.with_name("model-x.scores.json").exists()
 
 
-def test_what_is_wrong_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_one_line() -> None:
     with pytest.raises(StageError, match="not found"):
-        run(monkeypatch)
+        run()
     write(answers())
     with pytest.raises(StageError, match=r"--benchmark none: params\.yaml has small"):
-        run(monkeypatch, "--benchmark", "none")
+        run("--benchmark", "none")
     write(answers()[:2])
     with pytest.raises(StageError, match="no completion of small/2"):
-        run(monkeypatch)
+        run()
     write([])
+    with pytest.raises(StageError, match="it holds no completions"):
+        run()
+    write([{"task_id": "x", "completion": ""}])
     with pytest.raises(StageError, match="no task_id starts with a benchmark's name"):
-        run(monkeypatch)
+        run()
+    FILE.write_text('{"task_id": "small/0"\n')
+    with pytest.raises(StageError, match=r"model-x\.jsonl:1: not JSON") as failure:
+        run()
+    assert "stage" not in str(failure.value)
+
+
+def test_a_subset_says_in_every_line_how_many_of_how_many(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(answers()[:2])
+    with pytest.raises(StageError, match=r"no completion of small/2 .*--subset"):
+        run()
+    run("--subset")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "2 of 3 tasks" not in line] == []
+    assert "pass@1 100.0 %" in lines[0]
+    scores = json.loads(FILE.with_name("model-x.scores.json").read_text())
+    assert scores["subset"] == {"small": {"tasks": 2, "of": 3}}
+    assert scores["small"]["code"]["all"]["tasks"] == 2
+    write(answers())
+    run()
+    assert " of 3 tasks" not in capsys.readouterr().out
+    assert "subset" not in json.loads(FILE.with_name("model-x.scores.json").read_text())
+
+
+def test_a_compressed_file_and_a_completion_that_cannot_be_read() -> None:
+    write(
+        [row | {"completion": "x" * 2_000_001} if not i else row for i, row in enumerate(answers())]
+    )
+    packed = FILE.with_name("model-x.jsonl.gz")
+    packed.write_bytes(gzip.compress(FILE.read_bytes()))
+    score.main([str(packed)])
+    rows = [
+        json.loads(line)
+        for line in FILE.with_name("model-x.outcomes.jsonl").read_text().splitlines()
+    ]
+    assert [row["outcome"] for row in rows] == ["no_code", "passed", "wrong_answer"]
+    assert "2000001 characters" in rows[0]["detail"]
 
 
 def test_what_scoring_needs_is_locked_and_small() -> None:
