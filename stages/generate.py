@@ -20,9 +20,14 @@ from ketune.models.locate import Model, directory_sha256, locate_model, plugin_d
 from ketune.models.settle import sees_images, settle_model
 from ketune.params import Baseline, Params, load_baseline, load_params
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
-from ketune.scratch import drop_half_line, run_key, scratch_directory
+from ketune.scratch import run_key, scratch_directory
 from ketune.tasks.benchmarks import Task, load_tasks
-from ketune.tasks.completions import Completion, read_completions, write_completions
+from ketune.tasks.completions import (
+    Completion,
+    read_completions,
+    read_journal,
+    write_completions,
+)
 
 FINETUNED = "finetuned"
 MERGED = Path("models/merged")
@@ -146,9 +151,7 @@ def generate_missing(
     params: Params, subject: Subject, prompts: list[Prompt], partial: Path
 ) -> Effort:
     """Append the completions of every batch that `partial` does not hold whole, batch by batch."""
-    partial.touch()
-    drop_half_line(partial)
-    known = read_completions(partial)
+    known = read_journal(partial)
     kept, missing = _split_batches(batches(prompts, params), known, params.generation.n_samples)
     write_completions(partial, kept)
     effort = Effort()
@@ -200,10 +203,12 @@ def _split_batches(
     planned: list[list[Prompt]], known: list[Completion], n_samples: int
 ) -> tuple[list[Completion], list[list[Prompt]]]:
     """Completions of whole batches, and the batches that must be generated."""
+    known = [c for c in known if 0 <= c["sample"] < n_samples]
     counts = Counter((c["task_id"], c["condition"]) for c in known)
     missing = [batch for batch in planned if any(counts[p.key] < n_samples for p in batch)]
-    again = {prompt.key for batch in missing for prompt in batch}
-    return [c for c in known if (c["task_id"], c["condition"]) not in again], missing
+    whole = {prompt.key for batch in planned for prompt in batch}
+    whole -= {prompt.key for batch in missing for prompt in batch}
+    return [c for c in known if (c["task_id"], c["condition"]) in whole], missing
 
 
 def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> list[Completion]:
