@@ -8,7 +8,6 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -17,9 +16,19 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import DatasetInfo, RepoSibling
 from huggingface_hub.utils import logging
 
+from ketune.proxies import check_proxies, proxy_variables
 from ketune.runtime import StageError, file_sha256
 from ketune.tasks.splits import Split
 
+# ImportError: a SOCKS proxy without its package. ValueError, InvalidURL: HF_ENDPOINT, NO_PROXY.
+_FAILURES = (
+    EntryNotFoundError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    ValueError,
+    ImportError,
+)
 _TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once
 
 SelectFiles = Callable[[Iterable[str], str], dict[Split, list[str]]]
@@ -38,12 +47,13 @@ def download(
     split, an interrupted or damaged download.
     """
     # It logs every interruption that it resumes after; what it gives up on is raised.
+    check_proxies()
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         info = HfApi().dataset_info(
             repo_id, revision=revision, timeout=_TIMEOUT, files_metadata=True
         )
-    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
+    except _FAILURES as error:
         raise StageError(_explain(repo_id, revision, error)) from None
     commit, siblings = _listing(repo_id, info)
     chosen = select(siblings, f"hub dataset {repo_id} at {commit[:12]}")
@@ -64,7 +74,7 @@ def _fetch(repo_id: str, commit: str, sibling: RepoSibling) -> Path:
     name = sibling.rfilename
     try:
         path = Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=commit))
-    except (HfHubHTTPError, EntryNotFoundError, httpx.HTTPError, OSError) as error:
+    except _FAILURES as error:
         raise StageError(
             f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); "
             "run again to go on with it: what has arrived is kept"
@@ -91,9 +101,12 @@ def _explain(repo_id: str, revision: str, error: Exception) -> str:
             return f"{source}: not a hub id (org/name); {local}"
         case OfflineModeIsEnabled():
             return f"{source}: HF_HUB_OFFLINE is set, so the hub cannot be asked; unset it; {local}"
-    return (
-        f"{source}: the hub cannot be reached ({_one_line(error)}); check the network, or {local}"
-    )
+    remedy = f"check the network, or {local}"
+    if isinstance(error, ImportError | ValueError | httpx.InvalidURL):
+        names = ["HF_ENDPOINT", "HF_TOKEN", "NO_PROXY", *proxy_variables()]
+        remedy = f"correct or unset {', '.join(names)}"
+    via = f" through the proxy of {', '.join(proxy_variables())}" if proxy_variables() else ""
+    return f"{source}: the hub cannot be reached{via} ({_one_line(error)}); {remedy}"
 
 
 def _one_line(error: Exception) -> str:

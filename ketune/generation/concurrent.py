@@ -23,7 +23,7 @@ async def answer_concurrently(
     """Answer batches of one prompt each, at most `width` at a time, in any order.
 
     `answer` returns n_samples answers and the tokens they took. A PromptError that it raises is
-    raised when all others are answered, with the prompts of the rest; any other StageError, and
+    raised when all others are answered, with the prompts that failed too; any other StageError, and
     the tenth PromptError in a row, when those under way are.
     """
     todo = iter(batches)
@@ -40,7 +40,7 @@ async def answer_concurrently(
                 failed.append(error)
                 streak += 1
                 if streak == _STREAK:
-                    fatal.append(_all_of(failed, "in a row "))
+                    fatal.append(_all_of(failed, f"; after {_STREAK} in a row no more were asked"))
             except StageError as error:
                 fatal.append(error)
             else:
@@ -51,17 +51,16 @@ async def answer_concurrently(
 
     await asyncio.gather(*(work() for _ in range(width)))
     if fatal or failed:
-        raise fatal[0] if fatal else _all_of(failed, "")
+        raise fatal[0] if fatal else _all_of(failed)
 
 
-def _all_of(failed: Sequence[PromptError], manner: str) -> StageError:
-    """One line for all failures: the first whole, of the others the prompts."""
-    first, *others = sorted(map(str, failed))
-    if not others:
-        return StageError(first)
-    names = [other.partition(": ")[0] for other in others[:_NAMED]]
-    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+def _all_of(failed: Sequence[PromptError], remark: str = "") -> StageError:
+    """One line for all failures: the first whole, of all the prompts."""
+    messages = sorted(map(str, failed))
+    if len(messages) == 1:
+        return StageError(messages[0])
+    names = ", ".join(message.partition(": ")[0] for message in messages[:_NAMED])
+    more = f" and {len(messages) - _NAMED} more" if len(messages) > _NAMED else ""
     return StageError(
-        f"{first} ({len(failed)} prompts failed {manner}beside those that were answered: this, "
-        f"{', '.join(names)}{more})"
+        f"{messages[0]} ({len(messages)} prompts have no answer: {names}{more}{remark})"
     )

@@ -21,11 +21,17 @@ from tqdm import tqdm
 from ketune.generation.concurrent import PromptError
 from ketune.generation.replies import NoAnswerError, Reply, one_line, read_reply, words_of
 from ketune.params.schema import EndpointParams
+from ketune.proxies import check_proxies, proxy_variables, url_problem
 from ketune.runtime import StageError
 
 _CONNECT_TIMEOUT = 20.0  # seconds
 _REMINDER = 10.0  # seconds between two notices that tries fail
-_NO_KEY = re.compile(r"[^!#-&(-_a-~]")  # a character in no key: quotes, spaces, what is not ASCII
+_NOT_IN_A_KEY = re.compile(r"[^!#-&(-_a-~]")  # quotes, spaces, what is not ASCII
+_SENT_BY_THE_LIBRARY = {
+    "OPENAI_ORG_ID": _NOT_IN_A_KEY,
+    "OPENAI_PROJECT_ID": _NOT_IN_A_KEY,
+    "OPENAI_CUSTOM_HEADERS": re.compile(r"[^\n -~]"),  # one a line
+}
 _SECRET = 8  # characters: a shorter key is a placeholder, as local servers take one
 _UNREACHABLE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 _OF_THE_PROMPT = {400, 413, 422}  # statuses, beside 5xx, that need not meet the next prompt
@@ -44,7 +50,7 @@ class _Connection(DefaultAsyncHttpxClient):
     """
 
     def __init__(self, endpoint: EndpointParams) -> None:
-        super().__init__()
+        super().__init__(follow_redirects=False)  # a POST would become a GET
         self._endpoint = endpoint
         self._interval = 60 / endpoint.requests_per_minute if endpoint.requests_per_minute else 0.0
         self._open_at = self._tell_at = 0.0
@@ -56,7 +62,7 @@ class _Connection(DefaultAsyncHttpxClient):
             async with asyncio.timeout(self._endpoint.timeout):
                 response = await super().send(request, **options)
             self._heard = True
-            if response.status_code == 200:
+            if response.is_success:
                 read_reply(response.content)
         except _UNREACHABLE as error:
             if not self._heard:  # a server that was there may come back
@@ -99,25 +105,20 @@ def open_client(endpoint: EndpointParams) -> AsyncOpenAI:
     Raises StageError naming the parameter or environment variable that is wrong: the URL, the key,
     a proxy, certificates.
     """
-    try:
-        host = httpx2.URL(endpoint.base_url).host
-    except httpx2.InvalidURL as error:
-        raise StageError(f"generation.endpoint.base_url {endpoint.base_url}: {error}") from None
-    if not host:
-        raise StageError(f"generation.endpoint.base_url {endpoint.base_url}: it names no host")
-    for name in (endpoint.api_key_env, "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
-        if wrong := _NO_KEY.search(os.environ.get(name, "")):
+    if problem := url_problem(endpoint.base_url, {"http", "https"}):
+        raise StageError(f"generation.endpoint.base_url {endpoint.base_url}: {problem}; correct it")
+    for name, foreign in {endpoint.api_key_env: _NOT_IN_A_KEY, **_SENT_BY_THE_LIBRARY}.items():
+        if wrong := foreign.search(os.environ.get(name, "")):
             raise StageError(
-                f"{name}: character {wrong.start() + 1} (U+{ord(wrong[0]):04X}) belongs to no key; "
-                "set it to the key alone, without quotes, spaces or line ends"
+                f"{name}: character {wrong.start() + 1} (U+{ord(wrong[0]):04X}) cannot be sent; "
+                "set it to the value alone, without quotes, spaces or line ends"
             )
+    check_proxies()
     try:
         connection = _Connection(endpoint)
     except (httpx2.InvalidURL, ImportError, ValueError) as error:
-        raise StageError(
-            f"the proxy of {_proxies() or 'the system'} cannot be used ({one_line(str(error))}); "
-            "correct or unset it"
-        ) from None
+        names = ", ".join([*proxy_variables(), "NO_PROXY"])
+        raise StageError(f"{names}: {one_line(str(error))}; correct or unset it") from None
     except OSError as error:
         raise StageError(
             f"SSL_CERT_FILE or SSL_CERT_DIR: {one_line(str(error))}; correct or unset it"
@@ -160,6 +161,9 @@ def _explain(error: Exception, endpoint: EndpointParams, model: str) -> tuple[st
         status = error.status_code
         if wait := error.response.headers.get("retry-after"):
             return _status(error.response), f"wait as long as it asks ({one_line(wait)})", False
+        if error.response.is_redirect:
+            location = one_line(error.response.headers["location"])
+            hint = f"correct generation.endpoint.base_url (it redirects to {location})"
         hint = _HINTS.get(status, hint).format(key=endpoint.api_key_env, model=model)
         return _status(error.response), hint, status in _OF_THE_PROMPT or status >= 500
     if isinstance(error, APITimeoutError):
@@ -179,7 +183,8 @@ def _unreachable(endpoint: EndpointParams, error: BaseException) -> str:
     root = error
     while inner := root.__cause__ or root.__context__:
         root = inner.exceptions[0] if isinstance(inner, BaseExceptionGroup) else inner
-    proxy = "" if proxy_bypass(httpx2.URL(endpoint.base_url).host) else _proxies()
+    bypassed = proxy_bypass(httpx2.URL(endpoint.base_url).host)
+    proxy = "" if bypassed else ", ".join(proxy_variables())
     via = f" through the proxy of {proxy}" if proxy else ""
     remedy = "set generation.endpoint.base_url" + (f" or unset {proxy}" if proxy else "")
     if isinstance(root, ConnectionRefusedError):
@@ -189,12 +194,6 @@ def _unreachable(endpoint: EndpointParams, error: BaseException) -> str:
         )
     reason = one_line(str(root)) or type(root).__name__
     return f"{endpoint.base_url} cannot be reached{via} ({reason}); check the network, or {remedy}"
-
-
-def _proxies() -> str:
-    """The environment variables that set a proxy."""
-    names = {"all_proxy", "http_proxy", "https_proxy"}
-    return ", ".join(name for name in sorted(os.environ) if name.lower() in names)
 
 
 def _tries(request: httpx2.Request) -> int:
