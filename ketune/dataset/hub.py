@@ -46,8 +46,8 @@ def download(
     Raises StageError: hub unreachable, no such dataset or revision, access not granted, a missing
     split, an interrupted or damaged download.
     """
-    # It logs every interruption that it resumes after; what it gives up on is raised.
     check_proxies()
+    # It logs every interruption that it resumes after; what it gives up on is raised.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         info = HfApi().dataset_info(
