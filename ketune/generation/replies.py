@@ -16,6 +16,7 @@ REASONING = "came as reasoning alone, which was taken for the answer"
 NO_END = "came without a known finish_reason, which counts as truncated"
 HALF_CHARACTER = "held half a character, which became U+FFFD"
 EMPTY = "were empty: the model ended at once"
+CUT_EMPTY = "were empty: max_new_tokens ended them before an answer began"
 
 # finish_reason, in lower case. Any other may be a word for either of the first two.
 _ENDED = {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"}
@@ -140,16 +141,17 @@ def _answer(choice: object, notes: list[str]) -> Answer:
         reason = "the endpoint made a tool call of it; serve the model without a tool-call parser"
         raise NoAnswerError(reason, passing=False)
     text, noted = _text(message), []
-    if not text.strip():
+    if not text.strip() and finish not in _CUT:  # a thought that was cut is no answer
         text = next(filter(str.strip, (_flat(message.get(key)) for key in _THOUGHTS)), text)
         noted += [REASONING] if text.strip() else []
     if _SURROGATE.search(text):
         text = _SURROGATE.sub("\ufffd", text)
         noted.append(HALF_CHARACTER)
-    if not text.strip() and finish not in _CUT:
-        if finish not in _ENDED or not isinstance(message.get("content"), str):
+    if not text.strip():
+        said_so = finish in _CUT or (finish in _ENDED and isinstance(message.get("content"), str))
+        if not said_so:
             raise NoAnswerError(f"a choice holds no text: {one_line(json.dumps(choice))}")
-        noted.append(EMPTY)
+        noted.append(CUT_EMPTY if finish in _CUT else EMPTY)
     if finish not in _ENDED | _CUT:
         noted.append(NO_END)
     notes += noted
