@@ -64,20 +64,17 @@ async def _answer_all(
     endpoint = params.generation.endpoint
     system = None if own_template else params.system
     notes: Counter[str] = Counter()
-    gives_n = True
 
     async def answer(prompt: Prompt) -> tuple[list[Answer], int]:
-        nonlocal gives_n
         request = _request(params, model, system, prompt)
         name = f"{prompt.task.task_id} ({prompt.condition})"
         answers: list[Answer] = []
         asked = tokens = 0
         while (lacking := params.generation.n_samples - len(answers)) > 0:
-            n = lacking if gives_n else 1
-            body = request | {"n": n, "seed": request["seed"] + asked}
+            # Some servers answer one sample whatever is asked for.
+            body = request | {"n": lacking, "seed": request["seed"] + asked}
             reply = await complete(client, endpoint, name, body)
-            gives_n = gives_n and reply.choices >= n
-            answers += reply.answers[:n]
+            answers += reply.answers[:lacking]
             notes.update(reply.notes)
             asked += reply.choices
             tokens += reply.tokens
