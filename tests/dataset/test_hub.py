@@ -300,3 +300,23 @@ def test_unreachable_hub_fails_within_seconds(tmp_path: Path) -> None:
 def test_offline_mode_is_named(tmp_path: Path) -> None:
     root = workspace(tmp_path / "work", "org/name")
     assert_failed(ingest(root, "http://127.0.0.1:9", offline="1"), root, "HF_HUB_OFFLINE")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HTTP_PROXY", "http://user:secret@127.0.0.1:99999", "HTTP_PROXY: it is no URL (Port"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "through the proxy of ALL_PROXY"),
+        ("NO_PROXY", "[::1]", "correct or unset HF_ENDPOINT, HF_TOKEN, NO_PROXY"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_names_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub, name: str, value: str, told: str
+) -> None:
+    root = workspace(tmp_path / "work", "org/name")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, value)
+    outcome = ingest(root, hub.url)
+    assert_failed(outcome, root, told)
+    assert "secret" not in outcome[1]
+    assert not hub.requested
