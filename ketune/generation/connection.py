@@ -33,6 +33,7 @@ _SENT_BY_THE_LIBRARY = {
     "OPENAI_CUSTOM_HEADERS": re.compile(r"[^\n -~]"),  # one a line
 }
 _SECRET = 8  # characters: a shorter key is a placeholder, as local servers take one
+_LONGEST_REASON = 300  # characters: some servers answer with a page
 _UNREACHABLE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 _OF_THE_PROMPT = {400, 413, 422}  # statuses, beside 5xx, that need not meet the next prompt
 _HINTS = {
@@ -159,9 +160,9 @@ def _explain(error: Exception, endpoint: EndpointParams, model: str) -> tuple[st
     hint = "see the endpoint's log"
     if isinstance(error, APIStatusError):
         status = error.status_code
-        if wait := error.response.headers.get("retry-after"):
-            return _status(error.response), f"wait as long as it asks ({one_line(wait)})", False
-        if error.response.is_redirect:
+        if "retry-after" in error.response.headers:
+            return _status(error.response), "wait as long as it asks", False
+        if error.response.has_redirect_location:
             location = one_line(error.response.headers["location"])
             hint = f"correct generation.endpoint.base_url (it redirects to {location})"
         hint = _HINTS.get(status, hint).format(key=endpoint.api_key_env, model=model)
@@ -202,5 +203,6 @@ def _tries(request: httpx2.Request) -> int:
 
 
 def _masked(endpoint: EndpointParams, text: str) -> str:
+    """A reason that can be shown: without the key, of a length to read."""
     key = os.environ.get(endpoint.api_key_env, "")
-    return text.replace(key, "…") if len(key) >= _SECRET else text
+    return (text.replace(key, "…") if len(key) >= _SECRET else text)[:_LONGEST_REASON]

@@ -31,7 +31,6 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", 
 _PARTS = ("text", "thinking", "reasoning", "content", "summary", "value")  # of a part of a text
 _EMPTY_TOKENS = 16  # an end, with an empty thought before it, takes no more
 _MOST_TOKENS = 2**31
-_LONGEST_WORDS = 300  # characters: some servers answer with a page
 
 
 class NoAnswerError(Exception):
@@ -77,8 +76,7 @@ def words_of(content: bytes) -> str:
 
 def one_line(text: str) -> str:
     """A text of the server's that any terminal can show."""
-    line = " ".join(text.split())[:_LONGEST_WORDS]
-    return "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 def _message(value: object) -> str:

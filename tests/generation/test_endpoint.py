@@ -417,6 +417,14 @@ def test_a_dead_proxy_is_named(
     assert not server.requests
 
 
+def test_a_page_is_cut_and_the_key_in_it_is_hidden(full: Params) -> None:
+    page = Reply(200, f"<html>{'x' * 225}{KEY}{'x' * 9999}</html>")
+    with serving(lambda *_: page) as server, pytest.raises(StageError) as failure:
+        ask(serve_at(full, server.url, max_retries=0), ["q"])
+    assert "sk-secret" not in str(failure.value)
+    assert len(str(failure.value)) < 500
+
+
 def test_a_key_of_one_letter_hides_nothing(full: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a")
     bad = Reply(401, {"error": {"message": "a bad key was given"}})

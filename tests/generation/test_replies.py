@@ -148,7 +148,6 @@ def test_a_reply_that_is_no_answer_may_be_one_the_next_time(content: bytes, told
         read_reply(content)
     assert failure.value.passing
     assert "\n" not in str(failure.value)
-    assert len(str(failure.value)) < 400
 
 
 @pytest.mark.parametrize(
