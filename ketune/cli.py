@@ -10,6 +10,7 @@ TOOLS = {
     "profile": ("ketune.params.profile", "write a scale, full or smoke, into params.yaml"),
     "compare": ("ketune.commands.compare", "two models on the same tasks: a paired verdict"),
     "score": ("ketune.commands.score", "figures of completions produced elsewhere"),
+    "clean": ("ketune.commands.clean", "remove what interrupted runs left in the cache"),
     "study": ("ketune.commands.study", "run or tabulate a study of experiments.yaml"),
 }
 

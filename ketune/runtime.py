@@ -14,6 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+_FULL = "free space, or set KETUNE_CACHE to another disk, and run the same command to go on"
+_FORBIDDEN = "make it writable; caches move with KETUNE_CACHE, HF_HOME and MODELSCOPE_CACHE"
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: _FORBIDDEN,
+    errno.ENOTDIR: _FORBIDDEN,
+}
+
 
 class StageError(Exception):
     """A failure the user can act on: one line naming the cause and the remedy."""
@@ -27,13 +38,10 @@ def stage_main(main: Callable[[], None]) -> None:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in _REMEDIES:
             raise
         where = f" at {error.filename}" if error.filename else ""
-        print(
-            f"error: {error.strerror}{where}; free space and run the same command to go on",
-            file=sys.stderr,
-        )
+        print(f"error: {error.strerror}{where}; {_REMEDIES[error.errno]}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ketune.params import Params
 from ketune.runtime import StageError
-from ketune.scratch import cache_directory
+from ketune.scratch import cache_directory, writing_cache
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _POLL = 1.0  # seconds between two looks at busy devices
@@ -90,10 +90,12 @@ def _machine() -> list[tuple[str, str]]:
 def _lease(devices: Sequence[str], count: int) -> dict[str, int]:
     # A home may be shared by machines whose device indices are the same.
     root = cache_directory() / "devices" / platform.node()
-    root.mkdir(parents=True, exist_ok=True)
+    with writing_cache():
+        root.mkdir(parents=True, exist_ok=True)
     told = False
     while True:
-        held = _try(root, devices, count)
+        with writing_cache():
+            held = _try(root, devices, count)
         if len(held) == count:
             print(f"GPU {', '.join(held)}", flush=True)
             return held

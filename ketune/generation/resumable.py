@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from ketune.generation.prompts import Answer, Backend, Prompt, Subject, batches
 from ketune.params import Params
-from ketune.scratch import drop_half_line
-from ketune.tasks.completions import Completion, read_completions, write_completions
+from ketune.tasks.completions import Completion, read_journal, write_completions
 
 
 @dataclass
@@ -28,9 +27,7 @@ def generate_missing(
     backend: Backend, params: Params, subject: Subject, prompts: list[Prompt], partial: Path
 ) -> Effort:
     """Append the completions of every batch that `partial` does not hold whole, batch by batch."""
-    partial.touch()
-    drop_half_line(partial)
-    known = read_completions(partial)
+    known = read_journal(partial)
     planned = batches(prompts, backend.batch_size(params))
     kept, missing = _split_batches(planned, known, params.generation.n_samples)
     write_completions(partial, kept)
@@ -63,10 +60,12 @@ def _split_batches(
     planned: list[list[Prompt]], known: list[Completion], n_samples: int
 ) -> tuple[list[Completion], list[list[Prompt]]]:
     """Completions of whole batches, and the batches that must be generated."""
+    known = [c for c in known if 0 <= c["sample"] < n_samples]
     counts = Counter((c["task_id"], c["condition"]) for c in known)
     missing = [batch for batch in planned if any(counts[p.key] < n_samples for p in batch)]
-    again = {prompt.key for batch in missing for prompt in batch}
-    return [c for c in known if (c["task_id"], c["condition"]) not in again], missing
+    whole = {prompt.key for batch in planned for prompt in batch}
+    whole -= {prompt.key for batch in missing for prompt in batch}
+    return [c for c in known if (c["task_id"], c["condition"]) in whole], missing
 
 
 def _complete(batch: Sequence[Prompt], answers: Sequence[Sequence[Answer]]) -> list[Completion]:

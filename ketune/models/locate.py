@@ -10,10 +10,8 @@ import httpx
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -130,7 +128,8 @@ def _hub_commit(name: str, revision: str) -> str:
             f"model {name!r}: neither a directory nor a model on the hub; check its spelling, "
             "or set HF_TOKEN if it is private"
         ) from None
-    except (HfHubHTTPError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+    # Of the last three: a SOCKS proxy without its package, a wrong HF_ENDPOINT or NO_PROXY.
+    except (httpx.HTTPError, OSError, ImportError, ValueError, httpx.InvalidURL) as error:
         return _cached_commit(name, revision, error)
     if commit is None:
         raise StageError(f"model {name!r}: the hub names no commit; set model_revision")

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -10,7 +9,6 @@ from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
-    HfHubHTTPError,
     HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
@@ -19,23 +17,20 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import DatasetInfo, RepoSibling
 from huggingface_hub.utils import logging
 
+from ketune.proxies import check_proxies, proxy_variables
 from ketune.runtime import StageError, file_sha256
 from ketune.tasks.kinds import Split
 
-_TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once
-
-# InvalidURL: an endpoint or proxy that is none, such as one of port 99999. ValueError, ImportError:
-# a proxy of a scheme that httpx does not know, or not without a further package.
-_REFUSALS = (
-    HfHubHTTPError,
-    HFValidationError,
+# ImportError: a SOCKS proxy without its package. ValueError, InvalidURL: HF_ENDPOINT, NO_PROXY.
+_FAILURES = (
+    EntryNotFoundError,
     httpx.HTTPError,
     httpx.InvalidURL,
     OSError,
     ValueError,
     ImportError,
 )
-_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+_TIMEOUT = 10.0  # seconds to answer, so that a machine without network knows at once
 
 SelectFiles = Callable[[Iterable[str], str], dict[Split, list[str]]]
 
@@ -52,14 +47,15 @@ def download(
     Raises StageError: hub unreachable, no such dataset or revision, access not granted, a missing
     split, an interrupted or damaged download.
     """
-    _check_environment()
+    check_proxies()
+    _check_token()
     # It logs every interruption that it resumes after; what it gives up on is raised.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         info = HfApi().dataset_info(
             repo_id, revision=revision, timeout=_TIMEOUT, files_metadata=True
         )
-    except _REFUSALS as error:
+    except _FAILURES as error:
         raise StageError(_explain(repo_id, revision, error)) from None
     commit, siblings = _listing(repo_id, info)
     chosen = select(siblings, f"hub dataset {repo_id} at {commit[:12]}")
@@ -70,21 +66,13 @@ def download(
     return commit, files
 
 
-def _check_environment() -> None:
-    """Raise StageError for a variable that the HTTP client would stumble over."""
-    token = os.environ.get("HF_TOKEN", "")
-    if token.strip() and not (token.strip().isascii() and token.strip().isprintable()):
+def _check_token() -> None:
+    token = os.environ.get("HF_TOKEN", "").strip()
+    if token and not (token.isascii() and token.isprintable()):
         raise StageError(
             "HF_TOKEN holds a character that no token has (a line break or a typographic quote?); "
             "set it again"
         )
-    for name in (*_PROXIES, *map(str.lower, _PROXIES)):
-        value = os.environ.get(name, "")
-        if value.lower().startswith("socks") and find_spec("socksio") is None:
-            raise StageError(
-                f"{name} is a SOCKS proxy, for which httpx lacks a package; unset {name}, name an "
-                "http:// proxy, or run `pip install 'httpx[socks]'`"
-            )
 
 
 def _listing(repo_id: str, info: DatasetInfo) -> tuple[str, dict[str, RepoSibling]]:
@@ -97,7 +85,7 @@ def _fetch(repo_id: str, commit: str, sibling: RepoSibling) -> Path:
     name = sibling.rfilename
     try:
         path = Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=commit))
-    except (EntryNotFoundError, *_REFUSALS) as error:
+    except _FAILURES as error:
         raise StageError(
             f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); "
             "run again to go on with it: what has arrived is kept"
@@ -124,9 +112,12 @@ def _explain(repo_id: str, revision: str, error: Exception) -> str:
             return f"{source}: not a hub id (org/name); {local}"
         case OfflineModeIsEnabled():
             return f"{source}: HF_HUB_OFFLINE is set, so the hub cannot be asked; unset it; {local}"
-    return (
-        f"{source}: the hub cannot be reached ({_one_line(error)}); check the network, or {local}"
-    )
+    remedy = f"check the network, or {local}"
+    if isinstance(error, ImportError | ValueError | httpx.InvalidURL):
+        names = ["HF_ENDPOINT", "HF_TOKEN", "NO_PROXY", *proxy_variables()]
+        remedy = f"correct or unset {', '.join(names)}"
+    via = f" through the proxy of {', '.join(proxy_variables())}" if proxy_variables() else ""
+    return f"{source}: the hub cannot be reached{via} ({_one_line(error)}); {remedy}"
 
 
 def _one_line(error: Exception) -> str:

@@ -61,6 +61,12 @@ _CAUSES = [
         "{directory}: the disk is full or a limit on file sizes is reached ({free} free); free "
         "space there, or set KETUNE_CACHE to a directory on another disk",
     ),
+    Cause(
+        re.compile(
+            r"Error: (\[Errno \d+\] (?:Permission denied|Read-only file system|Not a dir).*)"
+        ),
+        "{0}; make it writable, or set HF_HOME and MODELSCOPE_CACHE to directories that are",
+    ),
 ]
 
 

@@ -72,7 +72,13 @@ def run_swift(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **_ENVIRONMENT, **_import_path(), **environment},
+            env={
+                **_caches(log.parent),
+                **os.environ,
+                **_ENVIRONMENT,
+                **_import_path(),
+                **environment,
+            },
             start_new_session=True,
             pass_fds=locks,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 (no thread runs yet)
@@ -104,6 +110,11 @@ def _import_path() -> dict[str, str]:
     """Our plugins import what the stages know; ms-swift's modules run with a path of their own."""
     path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(path)}
+
+
+def _caches(directory: Path) -> dict[str, str]:
+    """ms-swift keeps a copy of every dataset it reads: it goes with the run, and needs no home."""
+    return {"MODELSCOPE_CACHE": str(directory.absolute() / "modelscope")}
 
 
 def _run_directory(arguments: Sequence[str], log: Path) -> Path:

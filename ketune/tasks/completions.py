@@ -80,6 +80,28 @@ def read_completions(path: Path) -> list[Completion]:
     return completions
 
 
+def read_journal(path: Path) -> list[Completion]:
+    """Completions that an interrupted run appended to `path`, and nothing where it is missing.
+
+    A line that is no completion, as after a crash of the machine, is left out with a notice, and
+    so is the second completion of a sample: what they were for is asked again.
+    """
+    found: dict[tuple[str, Condition, int], Completion] = {}
+    lost = 0
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        try:
+            completion = _COMPLETION.validate_json(line)
+        except ValidationError:
+            lost += 1
+            continue
+        key = (completion["task_id"], completion["condition"], completion["sample"])
+        lost += key in found
+        found.setdefault(key, completion)
+    if lost:
+        print(f"{path}: {lost} lines cannot be read; what they answered is asked again", flush=True)
+    return list(found.values())
+
+
 def write_completions(path: Path, completions: Iterable[Completion]) -> None:
     """Write completions in the given order, atomically."""
     write_records(path, completions)

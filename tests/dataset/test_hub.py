@@ -305,8 +305,6 @@ def test_offline_mode_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("ALL_PROXY", "socks5://127.0.0.1:1080"),
-        ("https_proxy", "socks5h://127.0.0.1:1080"),
         ("HF_TOKEN", "hf_abc\nhf_def"),
         ("HF_TOKEN", "“hf_abc”"),
     ],
@@ -320,12 +318,21 @@ def test_a_variable_that_cannot_work_is_named(
     assert not hub.requested
 
 
-@pytest.mark.parametrize("proxy", ["http://127.0.0.1:99999", "gopher://127.0.0.1:70", "http://["])
-def test_a_proxy_that_is_none_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HTTP_PROXY", "http://user:secret@127.0.0.1:99999", "HTTP_PROXY: it is no URL (Port"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "through the proxy of ALL_PROXY"),
+        ("NO_PROXY", "[::1]", "correct or unset HF_ENDPOINT, HF_TOKEN, NO_PROXY"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_names_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub, name: str, value: str, told: str
 ) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ALL_PROXY", proxy)
     root = workspace(tmp_path / "work", "org/name")
-    assert_failed(ingest(root, "http://hub.invalid"), root, "'org/name'", "cannot be reached")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, value)
+    outcome = ingest(root, hub.url)
+    assert_failed(outcome, root, told)
+    assert "secret" not in outcome[1]
+    assert not hub.requested

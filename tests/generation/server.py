@@ -15,13 +15,17 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What to send: a status with a body, or with `drop` nothing or half of it."""
+    """What to send: a status with a body, or with `drop` nothing or half of it.
+
+    `body` is JSON, or sent as it is where it is a string or bytes. `trickle`: a byte in that time.
+    """
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: bool = False
+    trickle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Server:
     url: str
     requests: list[Request]
     behave: Callable[[Request, int], Reply | None]
+    stop: Callable[[], None] = lambda: None
 
 
 def answer(body: Body, n: int | None = None, finish: str = "stop", **message: Any) -> Body:
@@ -87,7 +92,8 @@ def serving(behave: Callable[[Request, int], Reply | None] = lambda *_: None) ->
             reply = server.behave(request, number) or Reply()
             time.sleep(reply.delay)
             body = answer(request.body) if reply.body is None else reply.body
-            data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            data = body.encode() if isinstance(body, str) else body
+            data = data if isinstance(data, bytes) else json.dumps(data).encode()
             try:
                 self.send_response(reply.status)
                 self.send_header("Content-Type", "application/json")
@@ -95,6 +101,10 @@ def serving(behave: Callable[[Request, int], Reply | None] = lambda *_: None) ->
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
+                while reply.trickle and data:
+                    self.wfile.write(data[:1])
+                    data = data[1:]
+                    time.sleep(reply.trickle)
                 self.wfile.write(data[: len(data) // 2] if reply.drop else data)
                 if reply.drop:
                     self.connection.shutdown(socket.SHUT_RDWR)
@@ -107,12 +117,18 @@ def serving(behave: Callable[[Request, int], Reply | None] = lambda *_: None) ->
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
-    server = Server(f"http://127.0.0.1:{http.server_port}/v1", [], behave)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def stop() -> None:
+        """Refuse connections from now on; those that are open stay."""
+        if thread.is_alive():
+            http.shutdown()
+            http.server_close()
+            thread.join()
+
+    server = Server(f"http://127.0.0.1:{http.server_port}/v1", [], behave, stop)
     thread.start()
     try:
         yield server
     finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
+        stop()

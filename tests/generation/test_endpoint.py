@@ -26,7 +26,7 @@ KEY = "sk-secret-0123456789"
 
 @pytest.fixture(autouse=True)
 def _quick_and_keyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
@@ -227,7 +227,7 @@ def test_a_server_that_ignores_n_is_asked_n_times_with_other_seeds(full: Params)
     with serving(lambda request, _: Reply(body=answer(request.body, n=1))) as server:
         params = serve_at(full, server.url, n_samples=3, concurrency=1)
         book = ask(params, ["q", "r"])
-    assert [request.body["n"] for request in server.requests] == [3, 1, 1, 1, 1, 1]
+    assert [request.body["n"] for request in server.requests] == [3, 2, 1, 3, 2, 1]
     for question in ("q", "r"):
         assert [a.text for a in book.answers[question]] == texts(params, question, 3)
 
@@ -248,13 +248,12 @@ def test_an_answer_cut_at_max_new_tokens_is_marked_and_an_empty_one_is_empty(
 @pytest.mark.parametrize(
     ("status", "code", "told"),
     [
-        (400, "context_length_exceeded", "prompt is too long"),
         (401, None, "set OPENAI_API_KEY to the endpoint's key"),
         (404, None, "serve the model under the name served"),
         (429, "insufficient_quota", "prompt is too long"),
     ],
 )
-def test_a_refusal_stops_the_stage_at_once_and_names_the_task(
+def test_a_refusal_of_every_prompt_stops_the_stage_at_once_and_names_the_task(
     full: Params, status: int, code: str | None, told: str
 ) -> None:
     error = {"error": {"message": f"the prompt is too long for {KEY}", "code": code}}
@@ -285,11 +284,158 @@ def test_a_filtered_answer_is_an_error_of_the_endpoint(full: Params) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_server_that_stays_down_is_an_error_after_the_retries(full: Params) -> None:
+def test_a_refusal_of_one_prompt_costs_only_itself(full: Params) -> None:
+    def behave(request: Request, _: int) -> Reply | None:
+        error = {"error": {"message": "maximum context length is 8 tokens"}}
+        return Reply(400, error) if request.question in "bd" else None
+
+    with serving(behave) as server:
+        book = Book()
+        engine = load(serve_at(full, server.url, concurrency=1))
+        with pytest.raises(StageError) as failure:
+            engine([[prompt(q, q)] for q in "abcde"], book)
+    assert set(book.answers) == {*"ace"}
+    message = str(failure.value)
+    assert message.startswith(f"dataset/b (standard): {server.url} failed: 400 maximum context")
+    assert "lower generation.max_new_tokens" in message
+    assert message.endswith(
+        "(2 prompts have no answer: dataset/b (standard), dataset/d (standard))"
+    )
+
+
+def test_a_server_that_refuses_everything_is_not_asked_for_everything(full: Params) -> None:
+    refused = Reply(400, {"error": {"message": "unknown parameter top_k"}})
+    with serving(lambda *_: refused) as server, pytest.raises(StageError, match="10 in a row"):
+        ask(serve_at(full, server.url, concurrency=1), [str(i) for i in range(99)])
+    assert len(server.requests) == 10
+
+
+def test_a_place_where_nothing_listens_is_told_at_once(full: Params) -> None:
     with serving() as server:
-        params = serve_at(full, server.url, max_retries=2)
-    with pytest.raises(StageError, match=r"failed 3 times: Connection error.*run again"):
-        ask(params, ["q"])
+        params = serve_at(full, server.url, max_retries=8)
+    start = monotonic()
+    with pytest.raises(StageError) as failure:
+        ask(params, list("abc"))
+    assert monotonic() - start < 5
+    assert str(failure.value) == (
+        f"nothing listens at {server.url} (connection refused); start the server, or set "
+        "generation.endpoint.base_url"
+    )
+
+
+def test_a_server_that_goes_away_is_tried_again_before_it_is_given_up(
+    full: Params, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda *_: Reply(headers={"Connection": "close"})) as server:
+        params = serve_at(full, server.url, max_retries=2, concurrency=1)
+        engine = load(params)
+        with pytest.raises(StageError, match="nothing listens at"):
+            engine([[prompt(q, q)] for q in "ab"], lambda *_: server.stop())
+    assert "(try 1 of 3)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_to_wait_for_a_day_is_not_waited_for(full: Params, status: int) -> None:
+    busy = Reply(status, {"error": {"message": "too many"}}, {"Retry-After": "86400"})
+    start = monotonic()
+    with serving(lambda *_: busy) as server, pytest.raises(StageError) as failure:
+        ask(serve_at(full, server.url, concurrency=1), ["q"])
+    assert monotonic() - start < 5
+    assert len(server.requests) == 1
+    assert f"{status} (Retry-After: 86400) too many; wait as long as it asks" in str(failure.value)
+
+
+def test_waiting_is_told_with_the_servers_words(
+    full: Params, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = Reply(503, "<html>\n<b>overloaded</b>\n</html>", {"Retry-After": "0.1"})
+    with serving(lambda _, number: busy if number < 4 else None) as server:
+        ask(serve_at(full, server.url, concurrency=1), ["q"])
+    assert capsys.readouterr().out == (
+        f"{server.url}: 503 (Retry-After: 0.1) <html> <b>overloaded</b> </html> (try 1 of 4)\n"
+    )
+
+
+def test_an_answer_that_trickles_is_given_up_in_time(full: Params) -> None:
+    start = monotonic()
+    with serving(lambda *_: Reply(trickle=0.1)) as server, pytest.raises(StageError) as failure:
+        ask(serve_at(full, server.url, timeout=0.5, max_retries=1), ["q"])
+    assert monotonic() - start < 5
+    assert "failed 2 times: no whole answer within 0.5 s; raise generation.endpoint.timeout" in str(
+        failure.value
+    )
+
+
+def test_a_redirect_says_where_to(full: Params) -> None:
+    moved = Reply(301, "", {"Location": "https://elsewhere/v1/chat/completions"})
+    with serving(lambda *_: moved) as server, pytest.raises(StageError, match="redirects to https"):
+        ask(serve_at(full, server.url), ["q"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OPENAI_API_KEY", "sk-secret\n", r"character 10 \(U\+000A\)"),
+        ("OPENAI_API_KEY", "\u201csk-secret\u201d", r"character 1 \(U\+201C\)"),
+        ("OPENAI_API_KEY", '"sk-secret"', r"character 1 \(U\+0022\)"),
+        ("OPENAI_API_KEY", "Bearer sk-secret", r"character 7 \(U\+0020\)"),
+        ("OPENAI_API_KEY", "sk-secret-ü", r"character 11 \(U\+00FC\)"),
+        ("OPENAI_ORG_ID", "org\n", r"character 4"),
+        ("OPENAI_CUSTOM_HEADERS", "X-Name: Jürgen", r"character 10"),
+        ("ALL_PROXY", "socks4://127.0.0.1:1080", "its scheme socks4 is none of"),
+        ("HTTP_PROXY", "http://user:secret@127.0.0.1:99999", "Port out of range"),
+        ("https_proxy", "http://", "it names no host"),
+        ("HTTPS_PROXY", "http://proxy:3128\n", "it holds a space, a line end"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "No such file"),
+    ],
+)
+def test_a_wrong_environment_is_one_line_that_names_the_variable(
+    full: Params, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with serving() as server, pytest.raises(StageError, match=told) as failure:
+        ask(serve_at(full, server.url), ["q"])
+    message = str(failure.value)
+    assert message.startswith(name)
+    assert "\n" not in message
+    assert "secret" not in message
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:99999/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"]
+)
+def test_a_wrong_url_is_one_line_that_names_the_parameter(full: Params, url: str) -> None:
+    with pytest.raises(StageError, match=r"^generation\.endpoint\.base_url http"):
+        ask(serve_at(full, url), ["q"])
+
+
+@pytest.mark.parametrize(("name", "scheme"), [("HTTP_PROXY", "http"), ("ALL_PROXY", "socks5")])
+def test_a_dead_proxy_is_named(
+    full: Params, monkeypatch: pytest.MonkeyPatch, name: str, scheme: str
+) -> None:
+    with serving() as dead:
+        pass
+    monkeypatch.setenv(name, dead.url.removesuffix("/v1").replace("http", scheme))
+    monkeypatch.delenv("NO_PROXY")
+    with serving() as server, pytest.raises(StageError, match=name):
+        ask(serve_at(full, server.url), ["q"])
+    assert not server.requests
+
+
+def test_a_page_is_cut_and_the_key_in_it_is_hidden(full: Params) -> None:
+    page = Reply(200, f"<html>{'x' * 225}{KEY}{'x' * 9999}</html>")
+    with serving(lambda *_: page) as server, pytest.raises(StageError) as failure:
+        ask(serve_at(full, server.url, max_retries=0), ["q"])
+    assert "sk-secret" not in str(failure.value)
+    assert len(str(failure.value)) < 500
+
+
+def test_a_key_of_one_letter_hides_nothing(full: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "a")
+    bad = Reply(401, {"error": {"message": "a bad key was given"}})
+    with serving(lambda *_: bad) as server, pytest.raises(StageError, match="a bad key was given"):
+        ask(serve_at(full, server.url), ["q"])
 
 
 def test_requests_under_way_are_finished_when_another_fails(full: Params) -> None:
@@ -298,7 +444,7 @@ def test_requests_under_way_are_finished_when_another_fails(full: Params) -> Non
     def behave(request: Request, _: int) -> Reply | None:
         if request.question == "bad":
             slow.wait(5)
-            return Reply(400, {"error": {"message": "no"}})
+            return Reply(401, {"error": {"message": "no"}})
         slow.set()
         return Reply(delay=0.5)
 
