@@ -39,7 +39,7 @@ from qiskit.transpiler import (
 from qiskit.transpiler.passes import Optimize1qGates
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2  # type: ignore[import-untyped]
 
 
 def samples() -> dict[str, Callable[[], Any]]:

@@ -82,11 +82,13 @@ class Yes:
         return self
 
 
-class Array(np.ndarray):  # type: ignore[type-arg]
+class Array(np.ndarray):
     """Agrees with every array."""
 
     def __eq__(self, other: object) -> Any:
         return np.ones(4, dtype=bool)
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __array_function__(self, *_: object) -> Any:
         return True
@@ -124,7 +126,7 @@ def check(value: Any) -> None:
         seen.add(id(item))
         assert type(item) is not Yes
         assert type(item) is not Array
-        assert not isinstance(item, np.ma.MaskedArray) or item is np.ma.nomask
+        assert not isinstance(item, np.ma.MaskedArray)
         if isinstance(item, dict):
             pending += [*item.keys(), *item.values()]
         elif isinstance(item, list | tuple | set | frozenset):

@@ -64,8 +64,10 @@ class Decoder:
             if kind is None:
                 raise Refused(f"a node tagged {str(tag)[:40]!r}")
             return self._object(kind, *node[1:])
-        except (Refused, Unjudgeable, MemoryError):
+        except (Refused, MemoryError):
             raise
+        except Unjudgeable as error:
+            raise Refused(f"{tag} with what cannot cross in it: {error}") from None
         except Exception as error:
             raise Refused(f"{tag}: {type(error).__name__}: {error}") from None
         except BaseException as error:
@@ -91,7 +93,7 @@ class Decoder:
             raise Refused("something else than a text")
         return node
 
-    def choice(self, node: Node, choices: Any) -> str:
+    def choice(self, node: Node, choices: Any) -> Any:
         """One of some texts."""
         if type(node) is not str or node not in choices:
             raise Refused(f"{str(node)[:40]!r} for one of a few names")
@@ -107,14 +109,14 @@ class Decoder:
         """An int in [low, high]."""
         value = self.decode(node)
         if type(value) is not int or not low <= value <= high:
-            raise Refused(f"{str(value)[:40]} for a number from {low} to {high}")
+            raise Refused(f"{_shown(value)} for a number from {low} to {high}")
         return value
 
     def real(self, node: Node) -> float:
         """A finite float or int."""
         value = self.decode(node)
         if type(value) not in (int, float) or not abs(value) < float("inf"):
-            raise Refused(f"{str(value)[:40]} for a finite number")
+            raise Refused(f"{_shown(value)} for a finite number")
         number: float = value
         return number
 
@@ -122,7 +124,7 @@ class Decoder:
         """A finite float, int or complex."""
         value = self.decode(node)
         if type(value) not in (int, float, complex) or not abs(value) < float("inf"):
-            raise Refused(f"{str(value)[:40]} for a finite number")
+            raise Refused(f"{_shown(value)} for a finite number")
         number: complex = value
         return number
 
@@ -235,25 +237,27 @@ class Decoder:
     def _set(self, number: int, items: list[Node]) -> set[Any]:
         values = self.each(items)
         result = self.seen[self._number(number)] = set(values)
-        return self._whole(result, values)
+        self._check_whole(result, values)
+        return result
 
     def _frozenset(self, number: int, items: list[Node]) -> frozenset[Any]:
         values = self.each(items)
         result = self.seen[self._number(number)] = frozenset(values)
-        return self._whole(result, values)
+        self._check_whole(result, values)
+        return result
 
     def _dict(self, number: int, pairs: list[Node]) -> dict[Any, Any]:
         result: dict[Any, Any] = {}
         self.seen[self._number(number)] = result
         content = [self.each(pair) for pair in self.bare(pairs)]
         result.update((key, value) for key, value in content)
-        return self._whole(result, content)
+        self._check_whole(result, content)
+        return result
 
-    def _whole(self, result: Any, parts: Sequence[Any]) -> Any:
+    def _check_whole(self, result: Any, parts: Sequence[Any]) -> None:
         # As objects that differ by identity alone, and arrive as equal data.
         if len(result) != len(parts):
             raise Refused(f"a {type(result).__name__} with items that are equal")
-        return result
 
     def _iterator(self, number: int, items: list[Node]) -> Any:
         result = self.seen[self._number(number)] = iter(self.each(items))
@@ -352,6 +356,10 @@ _BUILD: dict[str, Callable[..., Any]] = {
     "namedtuple": Decoder._namedtuple,
     "record": Decoder._record,
 }
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:40] if type(value) in _ATOMS else f"a {type(value).__name__}"
 
 
 def check_plain(value: Any) -> None:

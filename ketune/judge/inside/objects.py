@@ -25,7 +25,7 @@ class Record(types.SimpleNamespace):
         details[3](what)
         raise Unjudgeable(what)
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash((type_name(self), tuple(sorted(vars(self).items()))))
 
     def __eq__(self, other: object) -> bool:
@@ -76,4 +76,4 @@ def named_tuple(name: str, fields: tuple[str, ...], values: Sequence[Any]) -> An
 @functools.cache
 def _named_tuple_class(name: str, fields: tuple[str, ...]) -> Any:
     usable = name.isidentifier() and not keyword.iskeyword(name)
-    return collections.namedtuple(name if usable else "Record", fields)  # type: ignore[misc]
+    return collections.namedtuple(name if usable else "Record", fields)

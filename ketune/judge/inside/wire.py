@@ -13,6 +13,9 @@ from typing import Any
 Node = Any
 
 _HEADER = struct.Struct("!Q")
+# Bound once: a program may replace what the module offers.
+_write = json.JSONEncoder(separators=(",", ":")).encode
+_read = json.JSONDecoder().decode
 
 
 class Refused(Exception):
@@ -21,7 +24,7 @@ class Refused(Exception):
 
 def pack(tree: Node, blocks: Sequence[bytes]) -> bytes:
     """Bytes of a tree and its blocks."""
-    text = json.dumps([tree, [len(block) for block in blocks]], separators=(",", ":")).encode()
+    text = _write([tree, [len(block) for block in blocks]]).encode()
     return b"".join((_HEADER.pack(len(text)), text, *blocks))
 
 
@@ -33,7 +36,7 @@ def unpack(data: bytes) -> tuple[Node, list[memoryview]]:
         end = _HEADER.size + size
         if end > len(view):
             raise Refused("bytes that are no value")
-        tree, sizes = json.loads(bytes(view[_HEADER.size : end]))
+        tree, sizes = _read(bytes(view[_HEADER.size : end]).decode())
         blocks = []
         for size in sizes:
             if type(size) is not int or size < 0 or end + size > len(view):

@@ -6,8 +6,8 @@ from typing import Any
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
-from qiskit_ibm_runtime import fake_provider
-from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2
+from qiskit_ibm_runtime import fake_provider  # type: ignore[import-untyped]
+from qiskit_ibm_runtime.fake_provider.fake_backend import FakeBackendV2  # type: ignore[import-untyped]
 
 from ketune.judge.inside.decode import Decoder
 from ketune.judge.inside.encode import Encoder, Unencodable
@@ -29,7 +29,8 @@ def _defaults(cls: Any) -> dict[str, Any]:
 
 def _changed(value: Any, encoder: Encoder) -> Node:
     """Options that differ from those of a new backend."""
-    usual = _defaults(type(value))
+    cls: Any = type(value)
+    usual = _defaults(cls)
     return [
         [name, encoder.part(item)]
         for name, item in value._options._fields.items()

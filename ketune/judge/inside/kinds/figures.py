@@ -20,7 +20,7 @@ from matplotlib.path import Path
 from matplotlib.projections.polar import PolarAxes
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import LogFormatter, ScalarFormatter
-from mpl_toolkits.mplot3d import Axes3D, art3d
+from mpl_toolkits.mplot3d import Axes3D, art3d  # type: ignore[import-untyped]
 from qiskit.visualization.bloch import Arrow3D
 
 from ketune.judge.inside.decode import Decoder
@@ -40,7 +40,7 @@ _WIDEST = 200.0  # inches
 
 def _floats(values: Any, encoder: Encoder) -> Node:
     if isinstance(values, np.ma.MaskedArray):
-        values = values.astype(float).filled(np.nan)
+        values = np.ma.filled(values.astype(float), np.nan)
     return encoder.array(np.asarray(values, dtype="<f8"))
 
 
@@ -74,7 +74,7 @@ def _rgbas(values: Any, encoder: Encoder) -> Node:
     return _floats(colors.to_rgba_array(values), encoder)
 
 
-def _reals(decoder: Decoder, node: Node, count: int) -> list[float]:
+def _reals(decoder: Decoder, node: Node, count: int) -> Any:
     values = [decoder.real(part) for part in decoder.bare(node)]
     if len(values) != count:
         raise Refused(f"{len(values)} numbers for {count}")
@@ -174,7 +174,7 @@ def _make_text(
     rotation: Node,
 ) -> Any:
     across, down, style = decoder.bare(styles)
-    options = {
+    options: dict[str, Any] = {
         "color": _colour(decoder, colour),
         "fontsize": decoder.real(size),
         "horizontalalignment": decoder.choice(across, ("left", "center", "right")),
@@ -187,12 +187,14 @@ def _make_text(
     }
     content = decoder.text(text)
     if target is not None:
-        point, own = _reals(decoder, target, 2), _reals(decoder, place, 2)
-        return Annotation(content, tuple(point), xytext=tuple(own), **options)
+        point: Any = tuple(_reals(decoder, target, 2))
+        own: Any = tuple(_reals(decoder, place, 2))
+        return Annotation(content, point, xytext=own, **options)
     if len(decoder.bare(place)) == 3:
         del options["rotation"]  # which texts in space do not have
         return art3d.Text3D(*_reals(decoder, place, 3), content, **options)
-    return Text(*_reals(decoder, place, 2), content, **options)
+    x, y = _reals(decoder, place, 2)
+    return Text(x, y, content, **options)
 
 
 def _take_patch(value: Any, encoder: Encoder) -> list[Node]:
@@ -407,6 +409,8 @@ def _take_flat_arrow(value: Any, _: Encoder) -> list[Node]:
 
 
 def _make_flat_arrow(decoder: Decoder, ends: Node, colour: Node) -> Any:
+    first: Any
+    second: Any
     first, second = (tuple(_reals(decoder, end, 2)) for end in decoder.bare(ends))
     return patches.FancyArrowPatch(first, second, color=_colour(decoder, colour))
 
@@ -425,10 +429,11 @@ def _take_image(value: Any, encoder: Encoder) -> list[Node]:
 def _make_image(
     decoder: Decoder, axes: Any, data: Node, extent: Node, origin: Node, name: Node, limits: Node
 ) -> AxesImage:
+    bounds: Any = tuple(_reals(decoder, extent, 4))
     image = AxesImage(
         axes,
         cmap=_colormap(decoder, name),
-        extent=tuple(_reals(decoder, extent, 4)),
+        extent=bounds,
         origin=decoder.choice(origin, ("upper", "lower")),
     )
     array = decoder.array(*decoder.bare(data))
@@ -603,13 +608,14 @@ def _make_container(decoder: Decoder, children: list[Any], node: Node) -> Any:
 
     label = decoder.text(text)
     if decoder.choice(kind, ("bar", "error", "stem")) == "bar":
-        bars = [child(place) for place in decoder.bare(places)]
+        bars: Any = [child(place) for place in decoder.bare(places)]
         if not all(isinstance(bar, patches.Rectangle) for bar in bars):
             raise Refused("bars that are no rectangles")
         direction = decoder.choice(extra, ("vertical", "horizontal"))
         heights = [b.get_height() if direction == "vertical" else b.get_width() for b in bars]
+        shapes: Any = tuple(bars)
         return BarContainer(
-            tuple(bars), datavalues=np.array(heights), orientation=direction, label=label
+            shapes, datavalues=np.array(heights), orientation=direction, label=label
         )
     if kind == "error":
         line, caps, bars = decoder.bare(places)
@@ -655,8 +661,9 @@ def _make_axes(decoder: Decoder, figure: Figure, node: Node) -> Any:
         decoder.bare(node)
     )
     projection = decoder.choice(name, _AXES)
-    axes = figure.add_axes(
-        tuple(_reals(decoder, place, 4)),
+    bounds: Any = tuple(_reals(decoder, place, 4))
+    axes: Any = figure.add_axes(
+        bounds,
         projection=projection,
         label=decoder.text(label),
         facecolor=_colour(decoder, face),

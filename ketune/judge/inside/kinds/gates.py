@@ -230,7 +230,7 @@ def _simple(cls: Any, take: Callable[[Any], list[Any]], *reads: str) -> Kind:
     its name where it is "label"."""
 
     def make(decoder: Decoder, *nodes: Node) -> Any:
-        options = {}
+        options: dict[str, Any] = {}
         values = []
         for node, read in zip(nodes, reads, strict=True):
             if read == "label":
@@ -301,6 +301,7 @@ def _matrix_of(value: Any) -> Any:
 
 def _take_preparation(value: Any, encoder: Encoder) -> list[Node]:
     inner = getattr(value, "_stateprep", value)
+    content: Any
     inverse = bool(getattr(value, "_inverse", False))
     if inner._from_label:
         content = "".join(map(str, inner.params))

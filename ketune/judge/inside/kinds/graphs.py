@@ -73,7 +73,7 @@ def _take_rustworkx(value: Any, encoder: Encoder) -> list[Node]:
 def _make_rustworkx(
     decoder: Decoder, name: Node, multiple: Node, attributes: Node, nodes: Node, edges: Node
 ) -> Any:
-    graph = _RUSTWORKX[decoder.choice(name, _RUSTWORKX)](
+    graph: Any = _RUSTWORKX[decoder.choice(name, _RUSTWORKX)](
         multigraph=decoder.flag(multiple), attrs=decoder.decode(attributes)
     )
     missing, following = [], 0

@@ -21,9 +21,9 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qiskit_aer.jobs import AerJob
 from qiskit_aer.primitives import EstimatorV2 as AerEstimator
 from qiskit_aer.primitives import SamplerV2 as AerSampler
-from qiskit_ibm_runtime import EstimatorOptions, EstimatorV2, SamplerOptions, SamplerV2
-from qiskit_ibm_runtime.fake_provider.local_runtime_job import LocalRuntimeJob
-from qiskit_ibm_runtime.options.utils import Unset
+from qiskit_ibm_runtime import EstimatorOptions, EstimatorV2, SamplerOptions, SamplerV2  # type: ignore[import-untyped]
+from qiskit_ibm_runtime.fake_provider.local_runtime_job import LocalRuntimeJob  # type: ignore[import-untyped]
+from qiskit_ibm_runtime.options.utils import Unset  # type: ignore[import-untyped]
 
 from ketune.judge.inside.decode import Decoder, check_plain
 from ketune.judge.inside.encode import Encoder, Unencodable

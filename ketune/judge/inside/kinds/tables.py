@@ -54,8 +54,8 @@ def _make_index(decoder: Decoder, node: Node) -> Any:
     kind, parts, names = decoder.bare(node)
     labels = [decoder.decode(name) for name in decoder.bare(names)]
     if decoder.choice(kind, ("range", "multi", "plain")) == "range":
-        bounds = [decoder.integer(bound, -(1 << 40), 1 << 40) for bound in decoder.bare(parts)]
-        return pandas.RangeIndex(*bounds, name=labels[0])
+        bounds: Any = [decoder.integer(bound, -(1 << 40), 1 << 40) for bound in decoder.bare(parts)]
+        return pandas.RangeIndex(range(*bounds), name=labels[0])
     if kind == "multi":
         levels = [_make_values(decoder, level)[0] for level in decoder.bare(parts)]
         return pandas.MultiIndex.from_arrays(levels, names=labels)
