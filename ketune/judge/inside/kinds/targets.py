@@ -59,12 +59,12 @@ def _take_target(value: Any, encoder: Encoder) -> list[Node]:
         raise Unencodable("a target with bounds of angles")
     operations = []
     for name in value.operation_names:
-        found = value.operation_from_name(name)
-        operation: Any = found
-        if isinstance(found, type):
-            if CLASSES.get(operation.__name__) is not operation:
-                raise Unencodable(f"a target with the class {operation.__name__}")
-            operations.append([name, operation.__name__, None, None])
+        operation: Any = value.operation_from_name(name)
+        if isinstance(operation, type):
+            kind = str(getattr(operation, "__name__", ""))
+            if CLASSES.get(kind) is not operation:
+                raise Unencodable(f"a target with the class {kind}")
+            operations.append([name, kind, None, None])
             continue
         properties = value[name]
         places = None
