@@ -224,7 +224,12 @@ def _make_controlled(
     return made
 
 
-def _simple(cls: Any, take: Callable[[Any], list[Any]], *reads: str) -> Kind:
+def _simple(
+    cls: Any,
+    take: Callable[[Any], list[Any]],
+    *reads: str,
+    results: tuple[type, ...] = (),
+) -> Kind:
     """A class whose constructor takes plain arguments: `take` gives them, each read as `reads`
     says ("integers", "numbers", "label", or a method of the decoder); the last is a label given by
     its name where it is "label"."""
@@ -249,7 +254,7 @@ def _simple(cls: Any, take: Callable[[Any], list[Any]], *reads: str) -> Kind:
             for item in take(value)
         ]
 
-    return Kind(cls.__name__, (cls,), nodes, make, unless=_BEHAVIOUR)
+    return Kind(cls.__name__, (cls,), nodes, make, results=results, unless=_BEHAVIOUR)
 
 
 def _integers(decoder: Decoder, node: Node) -> Any:
@@ -615,7 +620,13 @@ KINDS = [
         "label",
         "state",
     ),
-    _simple(library.C4XGate, lambda value: [value.label, value.ctrl_state], "label", "state"),
+    _simple(
+        library.C4XGate,
+        lambda value: [value.label, value.ctrl_state],
+        "label",
+        "state",
+        results=_singletons(library.C4XGate),
+    ),
     *(
         _simple(
             cls,
@@ -660,7 +671,7 @@ KINDS = [
     ),
     _simple(
         library.IntegerComparatorGate,
-        lambda value: [value.num_state_qubits, value.value, value.geq, value.label],
+        lambda value: [value.num_qubits - 1, value.value, value.geq, value.label],
         "count",
         "integer",
         "flag",
@@ -668,7 +679,7 @@ KINDS = [
     ),
     _simple(
         library.WeightedSumGate,
-        lambda value: [value.num_state_qubits, [int(w) for w in value.weights], value.label],
+        lambda value: [value.num_state_qubits, [int(w) for w in value.params], value.label],
         "count",
         "integers",
         "label",
