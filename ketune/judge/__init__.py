@@ -3,10 +3,9 @@
 Inside bubblewrap a template imports Qiskit once; each program costs two forks of it. The program
 runs in one process, its test in another, each confined again, in namespaces of its own, for that
 task; a server outside of them watches and decides, in a process that no task's is a fork of.
-Between the two go calls and values: a value is taken apart in one process and rebuilt in the other,
-as plain containers and as objects of known libraries whose class alone says how they behave
-(`inside/trusted.py`). Only the scratch, /tmp, is common. What the program's process says of itself
-can only be to its disadvantage.
+Between the two go calls and values: a value is taken apart in one process and made again in the
+other, by a closed list of types whose functions check what they are given (docs/judge.md). Only the
+scratch, /tmp, is common. What the program's process says of itself can only be to its disadvantage.
 
 Covered: reading the environment, home, the repository, other tasks, what became of them, or the
 test, from disk or from memory; writing outside a private scratch in memory; the network, loopback
@@ -20,14 +19,14 @@ process starts no programs. Isolation fails closed: see JudgeUnavailable.
 
 Not covered: side channels; bugs of the kernel and of native code that rebuilds values (Qiskit's,
 rustworkx's, NumPy's); a test too weak to tell a wrong value of an honest type, as an empty array or
-a call that raises what is expected; a test that itself runs what the program left it, as by
-unpickling its bytes or file; a test that keeps its expectation in the scratch, or in an argument
-that the program may change; kernel memory behind sockets; processor time within the wall limit.
+a call that raises what is expected; a test that itself runs what the program left it; a test that
+keeps its expectation in the scratch, or in an argument that the program may change; kernel memory
+behind sockets; processor time within the wall limit.
 
 What a test cannot do here: patch what the program calls, read its source, or call methods of the
-program's own classes, whose objects arrive as data (transpiler passes are the exception). Objects
-without a dictionary of attributes, as DAGCircuit, do not show changes made in place. Masked arrays,
-data with something callable in it, and objects of SymPy and qiskit-experiments do not cross.
+program's own classes, whose objects arrive as data (transpiler passes are the exception). What is
+on no list, as masked arrays or objects of SymPy and qiskit-experiments, arrives as a handle, which
+may be ignored or passed back; a use of it is `forbidden`, as a type that cannot be judged.
 `calibrate` finds reference solutions that any of this stops.
 """
 

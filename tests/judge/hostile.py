@@ -97,7 +97,7 @@ FORGERIES: dict[str, tuple[str, tuple[Outcome, ...]]] = {
     "patches_type": (
         "import builtins\nbuiltins.type = lambda *a: int\ntype = builtins.type\n"
         "def f(x):\n    return float(x + 1)\n",
-        ("wrong_answer", "forbidden"),
+        ("wrong_answer", "forbidden", "runtime_error"),
     ),
     "replaces_check": (
         "def check(candidate):\n    pass\ndef test_type():\n    pass\n" + WRONG,

@@ -20,40 +20,41 @@ frame = sys._getframe()
 while "peer" not in frame.f_locals:
     frame = frame.f_back
 peer = frame.f_locals["peer"]
+BLOCKS = []
+
+def raw(data):
+    BLOCKS.append(data)
+    return len(BLOCKS) - 1
+
+def array(kind, shape, data):
+    return [kind, list(shape), raw(data)]
 
 def speak(*answers):
-    peer.send(("ready", ["f"]))
+    peer.send(["ready", ["f"]])
     peer.receive()
-    peer.send(("return", ("tuple", 0, ["value", ("function", 1, "f"), ""]), [], ""))
+    peer.send(["return", ["tuple", 0, ["value", ["function", 1, "f"], ""]], [], ""])
     while True:
         peer.receive()
         for answer in answers:
-            peer.send(answer)
+            peer.send(answer, BLOCKS)
 
 def give(node, *changes):
-    speak(("return", node, list(changes), ""))
+    speak(["return", node, list(changes), ""])
 
-def make(how, arguments=(), keywords=(), state=None, items=None, pairs=None):
-    return ("object", 1, how, list(arguments), list(keywords), state, items, pairs, [])
-
-OPERATOR = ("new", "qiskit.quantum_info.operators.operator", "Operator")
-SHAPE = make(("call", "qiskit.quantum_info.operators.op_shape", "OpShape"), (),
-             [("dims_l", ("tuple", 5, [2, 2])), ("dims_r", ("tuple", 6, [2, 2]))])
-def operator(data=("array", 3, "<c16", (4, 4), bytes(256)), **more):
-    state = [("_data", data), ("_op_shape", SHAPE), *more.items()]
-    return make(OPERATOR, state=("dict", 2, state))
-def here():
-    return int(open("/proc/self/maps").readline().split("-")[0], 16)
-INTERFACE = ("dict", 20, [("data", ("tuple", 21, [here(), True])), ("shape", ("tuple", 22, [4])),
-                          ("typestr", "|u1"), ("version", 3)])
-# unittest's main, once imported, runs it.
+ZEROS = array("<c16", (4, 4), bytes(256))
+def operator(data=ZEROS, inputs=(2, 2), outputs=(2, 2)):
+    return ["Operator", 1, data, list(inputs), list(outputs)]
+def circuit(table=(), lines=(), wires=(), numbers=(), name="c", metadata=None):
+    pack = lambda code, values: struct.pack(f"<{len(values)}{code}", *values)
+    return ["circuit", 2, name, [["Qubit", 3, ["QuantumRegister", 4, "q", 2, None], 0],
+            ["Qubit", 5, ["seen", 4], 1]], [], [["seen", 4]], 0.0, metadata, [[], [], [], []],
+            list(table), array("<i4", [len(lines)], pack("i", lines)),
+            array("<i4", [len(wires)], pack("i", wires)), array("<i4", [0], b""),
+            array("<f8", [len(numbers)], pack("d", numbers)), None, [None, "dt"], None]
+def gate(name="g", qubits=2, params=(), definition=None):
+    return ["Gate", 6, name, qubits, 0, list(params), None, definition]
 open("/tmp/test_code.py", "w").write(CODE)
-import base64, json, pickle, platform
-class Run:
-    def __reduce__(self):
-        return exec, (CODE,)
-MODEL = json.dumps({"__class__": "Callable", "__name__": "x", "importer": "x", "value":
-    base64.b64encode(pickle.dumps(Run())).decode(), "pyversion": platform.python_version()})
+open("/tmp/x.npy", "w").write(CODE)
 """
 
 _MESSAGES = {
@@ -117,118 +118,109 @@ _MESSAGES = {
     ),
 }
 
-_EVAL = "('call', 'builtins', 'eval')"
 _NODES = {
-    "eval": f"make({_EVAL}, ['exit()'])",
-    "exec": "make(('call', 'builtins', 'exec'), [CODE])",
-    "type": "make(('call', 'builtins', 'type'), ['A', ('tuple', 2, []), ('dict', 3, [])])",
-    "compile": "make(('new', 'builtins', 'code'), [CODE])",
-    "popen": "make(('call', 'subprocess', 'Popen'), ['true'])",
-    "exit": "make(('static', 'os', '_exit', '__call__'), [0])",
-    "through_a_module": "make(('call', 'qiskit', 'circuit.quantumcircuit.sys.exit'), [0])",
-    "mock": "make(('call', 'unittest.mock', '_ANY'))",
-    "program_starter": (
-        "make(('call', 'qiskit.utils.lazy_tester', 'LazySubprocessTester'),"
-        " [('list', 2, ['sh', '-c', 'echo'])])"
-    ),
-    "code_writer": (
-        "('partial', make(('call', 'networkx.utils.decorators', 'argmap'),"
-        " [('function', 1, 'a():\\n  pass\\ndef b')]), [('function', 1, 'a')], [])"
-    ),
-    "settings": "make(('call', 'matplotlib', 'RcParams'), [('dict', 2, [])])",
-    "latex": "make(('call', 'matplotlib.backends.backend_pgf', 'LatexManager'))",
-    "file_writer": "make(('call', 'matplotlib.backends.backend_pdf', 'PdfPages'), ['/tmp/x'])",
-    "sympy": "make(('call', 'sympy.core.symbol', 'Symbol'), ['x'])",
-    "subclasses": "make(('static', 'builtins', 'object', '__subclasses__'))",
-    "order_of_classes": "make(('static', 'builtins', 'object', 'mro'))",
-    "alias": (
-        "make(('static', 'builtins', 'list', '__class_getitem__'), [('class', 'builtins', 'int')])"
-    ),
-    "new_of_another": (
-        "make(('static', 'builtins', 'object', '__new__'),"
-        " [('class', 'qiskit.providers.jobstatus', 'JobStatus')])"
-    ),
-    "dunder_tag": "('_init__', 1)",
-    "unknown_tag": "('decode', ('list', 0, []))",
-    "tag_of_a_list": "(['list'], 0, [])",
+    "eval": "['object', 1, ['call', 'builtins', 'eval'], ['exit()']]",
+    "library_with_a_main": "['library', 'unittest.__main__', 'main']",
+    "program_starter": "['call', 'subprocess', 'Popen', ['true']]",
+    "reads_a_pickle": "['SolovayKitaevDecomposition', 1, '/tmp/x.npy']",
+    "class": "['class', 'qiskit.quantum_info.operators.operator', 'Operator']",
+    "class_of_class": "['class', 'builtins', 'type']",
+    "class_of_no_name": "['class', ['list', 0, []], 'x']",
+    "module": "['module', 'os']",
+    "unknown_tag": "['decode', ['list', 0, []]]",
+    "dunder_tag": "['__init__', 1]",
+    "tag_of_a_list": "[['list'], 0, []]",
     "bare_list": "[1, 2]",
-    "empty": "()",
-    "module": "('module', 'os')",
-    "class": "('class', 'qiskit.quantum_info.operators.operator', 'Operator')",
-    "class_of_class": "('class', 'builtins', 'type')",
-    "class_through_seen": (
-        "('tuple', 0, [operator(x=('list', 9, [('class', 'qiskit.circuit', 'Qubit')])),"
-        " ('seen', 9)])"
+    "empty": "[]",
+    "mapping": "{'a': 1}",
+    "home": "['home', 0]",
+    "home_negative": "['home', -1]",
+    "passed": "['passed', 10**9]",
+    "passed_negative": "['passed', -99]",
+    "seen_unknown": "['seen', 99]",
+    "seen_of_a_list": "['seen', ['list', 0, []]]",
+    "bytes_that_are_not_there": "['bytes', 99]",
+    "bytes_negative": "['bytes', -1]",
+    "stub_named_code": "['function', 1, 'x():\\n    pass\\ndef y']",
+    "stub_in_options": "['Options', 1, [['equiv', ['function', 1, 'equiv']]]]",
+    "class_in_options": "['Options', 1, [['equiv', ['class', 'builtins', 'bool']]]]",
+    "stub_through_seen": (
+        "['list', 0, [['list', 9, [['function', 1, 'f']]], ['Options', 1, [['a', ['seen', 9]]]],"
+        " ['Options', 2, [['equiv', ['home', 0]]]]]]"
     ),
-    "library": "('library', 'os', '_exit')",
-    "library_with_a_main": "operator(x=('library', 'unittest.__main__', 'main'))",
-    "library_inside": "operator(x=('library', 'os', 'system'))",
-    "loader_of_code": (
-        "make(('new', 'qiskit_experiments.curve_analysis.curve_analysis', 'CurveAnalysis'),"
-        " state=('dict', 2, [('_models', ('list', 3, [MODEL]))]))"
+    "stub_in_a_result": "['Result', 1, [], [], [['equiv', ['function', 1, 'equiv']]]]",
+    "stub_in_a_bin": "['DataBin', 1, [], [['equiv', ['function', 1, 'equiv']]]]",
+    "stub_in_named_tuple": "['namedtuple', 0, 'N', ['equiv'], [['function', 1, 'equiv']]]",
+    "stub_in_record": "['record', 0, 'R', [['equiv', ['function', 1, 'equiv']]], [], [], 1]",
+    "record_with_methods": "['record', 0, 'R', [], [], [['equiv', 1]], 1]",
+    "memory_through_record": (
+        "['record', 0, 'R', [['__array_interface__', ['dict', 1, []]]], [], [], 1]"
     ),
-    "library_run_code": (
-        "operator(x=('library', 'matplotlib.sphinxext.plot_directive', '_run_code'))"
+    "memory_through_namespace": "['SimpleNamespace', 0, [['__array_struct__', 1]]]",
+    "empty_operator": "operator(array('<c16', (0, 4, 4), b''))",
+    "flat_operator": "operator(array('<c16', (16,), bytes(256)))",
+    "operator_of_no_dimensions": "operator(inputs=(), outputs=())",
+    "operator_of_dimension_zero": "operator(array('<c16', (0, 0), b''), (0,), (0,))",
+    "operator_of_nan": "operator(array('<c16', (4, 4), b'\\xff' * 256))",
+    "operator_of_floats": "operator(array('<f8', (4, 4), bytes(128)))",
+    "tolerance": "[*operator(), 1e9]",
+    "operator_as_its_data": "operator(operator())",
+    "empty_vector": "['Statevector', 1, array('<c16', (0,), b''), [2, 2]]",
+    "empty_density": "['DensityMatrix', 1, array('<c16', (0, 4, 4), b''), [4]]",
+    "clifford_of_zeros": "['Clifford', 1, array('|b1', (4, 5), bytes(20))]",
+    "clifford_of_nothing": "['Clifford', 1, array('|b1', (0, 1), b'')]",
+    "paulis_of_nothing": (
+        "['PauliList', 1, array('|b1', (0, 2), b''), array('|b1', (0, 2), b''),"
+        " array('<i8', (0,), b'')]"
     ),
-    "method": "('method', ('list', 0, []), 'remove')",
-    "method_special": "operator(x=('method', ('list', 8, []), '__reduce_ex__'))",
-    "method_of_circuit": "operator(equiv=('method', operator(), 'copy'))",
-    "partial_of_class": "('partial', ('class', 'builtins', 'bool'), [1], [])",
-    "home": "('home', 0)",
-    "home_negative": "('home', -1)",
-    "passed": "('passed', 10**9)",
-    "passed_negative": "('passed', -99)",
-    "seen_unknown": "('seen', ('list', 0, []))",
-    "stub_named_code": "('function', 1, 'x():\\n    pass\\ndef y')",
-    "stub_in_object": "operator(equiv=('function', 1, 'equiv'))",
-    "stub_as_data": "operator(('function', 1, 'data'))",
-    "stub_in_options": (
-        "make(('call', 'qiskit.providers.options', 'Options'), (),"
-        " [('equiv', ('function', 1, 'equiv'))])"
+    "counts_of_functions": "['Counts', 1, [['00', ['function', 1, 'f']]], None, None, None]",
+    "objects_as_bytes": "['ndarray', 0, *array('|O', (1,), bytes(8))]",
+    "objects_in_fields": ("['ndarray', 0, ['fields', [['a', '|O', 0]], 8], [1], raw(bytes(8))]"),
+    "fields_out_of_bounds": (
+        "['ndarray', 0, ['fields', [['a', '<f8', 1 << 40]], 8], [1], raw(bytes(8))]"
     ),
-    "stub_in_named_tuple": "('namedtuple', 0, 'N', ['equiv'], [('function', 1, 'equiv')])",
-    "stub_in_namespace": "('namespace', 0, [('equiv', ('function', 1, 'equiv'))])",
-    "tolerance": "operator(_ATOL_DEFAULT=1e9)",
-    "constant": "operator(_RTOL_DEFAULT=1e9, atol=1e9)",
-    "class_attribute": "operator(__class__=7, __eq__=1)",
-    "masked_data": (
-        "operator(('masked', 7, ('array', 8, '<c16', (4, 4), bytes(256)),"
-        " ('array', 9, '|b1', (4, 4), b'\\x01' * 16), 0))"
-    ),
-    "memory_through_interface": "('namespace', 0, [('__array_interface__', INTERFACE)])",
-    "memory_through_object": "operator(__array_interface__=INTERFACE)",
-    "memory_as_data": "operator(('namespace', 0, [('__array_interface__', INTERFACE)]))",
-    "objects_as_bytes": "('array', 0, '|O', (1,), bytes(8))",
-    "objects_in_fields": "('array', 0, ('list', 1, [('tuple', 2, ['a', '|O'])]), (1,), bytes(8))",
-    "texts_as_bytes": "('array', 0, 'T', (1,), bytes(16))",
-    "scalar_of_objects": "('scalar', '|O', bytes(8))",
-    "array_larger": "('array', 0, '<f8', (1 << 40,), bytes(8))",
-    "array_negative": "('array', 0, '<f8', (-1, -1), bytes(8))",
+    "texts_as_bytes": "['ndarray', 0, *array('T', (1,), bytes(16))]",
+    "array_larger": "['ndarray', 0, *array('<f8', (1 << 40,), bytes(8))]",
+    "array_negative": "['ndarray', 0, *array('<f8', (-1, -1), bytes(8))]",
+    "array_of_nothing_large": "['ndarray', 0, *array('<f8', (0, 1 << 47), b'')]",
     "sparse_out_of_bounds": (
-        "('sparse', 1, 'csr_matrix', (2, 2), ('array', 3, '<f8', (1,), bytes(8)),"
-        " [('array', 4, '<i8', (1,), b'\\x7f' * 8), ('array', 5, '<i8', (1,), bytes(8))])"
+        "['sparse', 1, 'csr_matrix', [2, 2], array('<f8', (1,), bytes(8)),"
+        " [array('<i8', (1,), b'\\x7f' * 8), array('<i8', (1,), bytes(8))]]"
     ),
-    "sparse_unchecked": (
-        "make(('new', 'scipy.sparse._csr', 'csr_matrix'), state=('dict', 2, [('_shape', 9)]))"
+    "random_out_of_bounds": (
+        "['RandomState', 0, array('<u4', (624,), bytes(2496)), 10**6, 0, 0.0]"
     ),
-    "random_of_a_name": "('random', 0, 'seed', ('dict', 1, []))",
-    "pass_of_a_name": "('pass', 0, 'MetaPass', 1)",
-    "enum_member": (
-        "make(('call', 'qiskit.providers.jobstatus', 'JobStatus'), ['job has successfully run'],"
-        " state=('dict', 2, [('_value_', 2)]))"
+    "random_of_a_name": "['Generator', 0, 'seed', [], []]",
+    "pass_of_a_name": "['pass', 0, 'MetaPass', 'x', False, 1, [], [], []]",
+    "pass_with_a_method": (
+        "['pass', 0, 'TransformationPass', 'x', False, 1, [], [['name', 'y']], []]"
     ),
-    "gate_instance": (
-        "make(('call', 'qiskit.circuit.library.standard_gates.x', 'XGate'),"
-        " state=('dict', 2, [('_name', 'h')]))"
-    ),
-    "slot_unknown": (
-        "make(('new', 'qiskit.providers.options', 'Options'),"
-        " state=('tuple', 2, [None, ('dict', 3, [('equiv', 1)])]))"
-    ),
-    "object_of_numbers": "('object', 1, 2, 3, 4, 5, 6, 7, 8)",
-    "object_of_little": "('object', 1)",
-    "named_tuple_of_code": "('namedtuple', 0, 'x); exit(', ['a'], [1])",
+    "wire_out_of_bounds": "circuit([['n', 'h', None]], [0], [9])",
+    "wire_negative": "circuit([['n', 'h', None]], [0], [-1])",
+    "wire_twice": "circuit([['n', 'cx', None]], [0], [1, 1])",
+    "line_out_of_bounds": "circuit([['n', 'h', None]], [7], [0])",
+    "gate_without_parameters": "circuit([['n', 'rx', None]], [0], [0])",
+    "gate_of_nan": "circuit([['n', 'rx', None]], [0], [0], [float('nan')])",
+    "gate_unknown": "circuit([['n', 'nothing', None]], [0], [0])",
+    "gate_on_too_few": "circuit([['o', gate(), 1, 0]], [0], [0])",
+    "gate_of_another_width": "circuit([['o', gate(definition=circuit()), 3, 0]], [0], [0, 1])",
+    "gate_of_functions": "gate(params=[['function', 1, 'f']])",
+    "gate_that_is_a_number": "circuit([['o', 7, 2, 0]], [0], [0, 1])",
+    "gate_of_a_definition_too_wide": "gate(qubits=1, definition=circuit())",
+    "metadata_of_functions": "circuit(metadata=['dict', 9, [['a', ['function', 1, 'f']]]])",
+    "controlled_number": "['ControlledGate', 1, 7, 1, 1, None, 'x', None]",
+    "fake_of_another_name": "['fake', 1, 'QiskitRuntimeService', []]",
+    "job_of_a_function": "['job', 1, 'PrimitiveJob', 'x', ['function', 1, 'f'], None]",
+    "figure_of_a_callback": "['Figure', 1, [6, 4], 100, [1, 1, 1, 1], '', ['function', 1, 'f'],"
+    " ['', ''], [], [], []]",
+    "figure_without_end": "['Figure', 1, [1e9, 1e9], 100, [1, 1, 1, 1], '', None,"
+    " ['', ''], [], [], []]",
+    "image_too_large": "['Image', 1, 'RGB', [9, 9], raw(b'x'), None]",
+    "named_tuple_of_code": "['namedtuple', 0, 'x); exit(', ['a'], [1]]",
+    "named_tuple_of_methods": "['namedtuple', 0, 'N', ['__eq__'], [1]]",
     "bomb_of_text": "'x' * (1 << 26)",
+    "opaque": "['opaque', 1, 'Operator']",
+    "opaque_of_no_name": "['opaque', 1, ['list', 0, []]]",
 }
 
 MESSAGES = {name: f"{_SPEAK}\n{code}\n" for name, code in _MESSAGES.items()}

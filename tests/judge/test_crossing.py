@@ -1,77 +1,8 @@
-"""What crosses between the two processes: trees that may be anything, and calls."""
-
-import contextlib
-from typing import Any
+"""What crosses between the two processes: calls and their arguments."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ketune.judge import Program, judge
-from ketune.judge.inside.decode import Decoder, unpack
-from ketune.judge.inside.trusted import Refused
-
-
-@given(st.binary(max_size=60))
-def test_bytes_that_are_no_tree_are_refused(data: bytes) -> None:
-    # A length beyond all memory is out_of_memory, like any other.
-    with contextlib.suppress(Refused, MemoryError):
-        unpack(data)
-
-
-NODES = st.recursive(
-    st.one_of(st.none(), st.integers(-2, 9), st.text(max_size=3), st.binary(max_size=9)),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.tuples(
-            st.sampled_from(
-                [
-                    "passed",
-                    "seen",
-                    "complex",
-                    "scalar",
-                    "class",
-                    "module",
-                    "function",
-                    "home",
-                    "library",
-                    "coroutine",
-                    "list",
-                    "tuple",
-                    "set",
-                    "dict",
-                    "iterator",
-                    "array",
-                    "masked",
-                    "objects",
-                    "sparse",
-                    "namedtuple",
-                    "namespace",
-                    "random",
-                    "method",
-                    "partial",
-                    "pass",
-                    "object",
-                    "other",
-                ]
-            ),
-            inner,
-            inner,
-        ),
-        st.lists(inner, max_size=9).map(lambda parts: ("object", *parts)),
-        st.tuples(st.just("list"), st.integers(0, 9), st.lists(inner)),
-    ),
-    max_leaves=9,
-)
-
-
-@given(NODES)
-@settings(max_examples=300)
-def test_trees_are_rebuilt_or_refused(node: Any) -> None:
-    """Nothing that a program may write ends in another exception."""
-    decoder = Decoder(lambda *_: len, [].__getitem__, strict=True)
-    with contextlib.suppress(Refused):
-        decoder.decode(node)
 
 
 @pytest.mark.parametrize(

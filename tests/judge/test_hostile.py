@@ -204,7 +204,7 @@ def test_an_argument_changes_only_into_its_kind() -> None:
             Program("other", MESSAGES["change_unknown"].replace("(5,", "(0,"), test, "f"),
             Program(
                 "kind",
-                NODES["eval"].replace("give(make", "give(1, (0, ('dict', 0, [])))#"),
+                NODES["eval"].replace("give([", "give(1, [0, ['dict', 0, []]])#["),
                 test,
                 "f",
             ),

@@ -7,7 +7,6 @@ import decimal
 import enum
 import fractions
 import math
-from collections.abc import Callable
 from typing import Any
 
 import networkx
@@ -47,22 +46,7 @@ from qiskit.transpiler import CouplingMap, InstructionProperties, Layout, Target
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, depolarizing_error
 
-from ketune.judge.inside.decode import Decoder, pack, unpack
-from ketune.judge.inside.encode import Encoder
-
-
-def cross(value: Any) -> Any:
-    """`value` as the test's process sees it."""
-    exported: list[Callable[..., Any]] = []
-
-    def export(function: Callable[..., Any]) -> int:
-        exported.append(function)
-        return len(exported) - 1
-
-    node = Encoder(export, lambda _: None).encode(value)
-    decoder = Decoder(lambda handle, _: exported[handle], exported.__getitem__, strict=True)
-    return decoder.decode(unpack(pack(node)))
-
+from .crossing import cross
 
 ATOMS = st.one_of(
     st.none(),
@@ -95,6 +79,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@settings(deadline=None)
 def test_containers(value: Any) -> None:
     back = cross(value)
     assert back == value
@@ -212,7 +197,6 @@ BACKEND = GenericBackendV2(3, seed=1)
         range(3),
         slice(1, None),
         {1: {2: [3, (4, {5})]}},
-        np.array([None, [1], "a"], dtype=object)[:1],
         fractions.Fraction(1, 3),
         decimal.Decimal("0.10"),
     ],
@@ -295,6 +279,7 @@ Point = collections.namedtuple("Point", "x y")
 
 @dataclasses.dataclass
 class Answer:
+    __module__ = "solution"  # as the program's own
     counts: dict[str, int]
     state: Statevector
 

@@ -5,17 +5,21 @@ import asyncio
 import builtins
 import json
 import os
+import symtable
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any, NoReturn
 
-from ketune.judge.inside import trusted
-from ketune.judge.inside.failures import TEST, Ended, check_failure, one_line
+from ketune.judge.inside import guard, trusted
+from ketune.judge.inside.failures import TEST, Ended, check_failure, not_judged, one_line
+from ketune.judge.inside.opaque import Opaque
 from ketune.judge.inside.peer import Closed, Peer
+from ketune.judge.inside.wire import Refused
 
 _CONTEXT = "<context>"
+_SEAL = 16  # bytes
 # What a program can say of itself before the test begins.
 _OWN_WORD = {"syntax_error", "runtime_error", "forbidden", "out_of_memory"}
 
@@ -31,10 +35,12 @@ class Test:
     seeds: bool
 
 
-def run(bundle: dict[str, str], channel: int, report: Callable[[bytes], object]) -> NoReturn:
+def run(bundle: dict[str, str], channel: int, report: int, sealed: int) -> NoReturn:
     """Run the test of `bundle` (test, context, entry_point) against the program at `channel`.
 
-    Reports [outcome, detail] as JSON, "ended" where the program's process went away. Never returns.
+    Writes to `report` the 16 bytes that are in the pipe `sealed`, which never become an object
+    here, then [outcome, detail] as JSON, "ended" where the program's process went away. Never
+    returns.
     """
     try:
         try:
@@ -46,7 +52,9 @@ def run(bundle: dict[str, str], channel: int, report: Callable[[bytes], object])
             verdict = ["ended", ""]
         except BaseException as error:  # outside the test's own code, as a message of any size is
             verdict = list(check_failure(error))
-        report(json.dumps(verdict).encode())
+        # The kernel moves the seal: whoever looks through this process's objects finds none.
+        os.splice(sealed, report, _SEAL)
+        os.write(report, json.dumps(verdict).encode())
     finally:
         os._exit(0)
 
@@ -62,6 +70,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     entry_point = bundle["entry_point"]
     peer = Peer(channel, strict=True, describe=check_failure)
     peer.sends_random_state = test.seeds
+    guard.install()
     names = _ready(peer, entry_point)
     _lend(peer, scope, [name for name in test.free if name in names and name != entry_point])
     candidate = None
@@ -73,8 +82,13 @@ def _check(bundle: dict[str, str], channel: int) -> None:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))
         if isinstance(result, types.CoroutineType):
             _guard(asyncio.run, result)
-    if peer.closed:  # and the test took that for an exception like any other
+    # Where the test took one of these for an exception like any other.
+    if peer.closed:
         raise Closed
+    if peer.unjudgeable:
+        raise Ended(*not_judged(peer.unjudgeable))
+    if peer.refused:
+        raise Ended("forbidden", f"the program handed out {peer.refused}")
 
 
 def _compile(source: str) -> Test:
@@ -90,11 +104,27 @@ def _compile(source: str) -> Test:
         and (node.name == "check" or node.name.startswith("test_"))
     }
     tree.body = [node for node in tree.body if not _calls_check(node)]
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    used = {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
     code = compile(tree, TEST, "exec", dont_inherit=True)
-    free = tuple(sorted(used - set(vars(builtins))))
+    used, bound = _global_names(symtable.symtable(source, TEST, "exec"))
+    free = tuple(sorted(used - bound - set(vars(builtins))))
     return Test(code, tuple(calls.items()), free, "seed" in source or "set_state" in source)
+
+
+def _global_names(table: symtable.SymbolTable) -> tuple[set[str], set[str]]:
+    """Global names that a scope and those within it use, and those that they bind, by whatever
+    statement."""
+    top = table.get_type() == "module"
+    used, bound = set(), set()
+    for symbol in table.get_symbols():
+        if top or symbol.is_global():
+            if symbol.is_referenced():
+                used.add(symbol.get_name())
+            if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
+                bound.add(symbol.get_name())
+    for inner in table.get_children():
+        more, others = _global_names(inner)
+        used, bound = used | more, bound | others
+    return used, bound
 
 
 def _calls_check(node: ast.stmt) -> bool:
@@ -120,8 +150,8 @@ def _context(source: str) -> dict[str, Any]:
 def _ready(peer: Peer, entry_point: str) -> set[str]:
     """Names that the program's module defines, once it has run."""
     try:
-        kind, *content = peer.receive()
-    except trusted.Refused as error:
+        (kind, *content), _ = peer.receive()
+    except Refused as error:
         raise Ended("forbidden", f"the program wrote {error}") from None
     if kind == "ended" and len(content) == 2 and str(content[0]) in _OWN_WORD:
         raise Ended(str(content[0]), str(content[1]))
@@ -141,17 +171,21 @@ def _candidate(peer: Peer, entry_point: str) -> Any:
 
 
 def _lend(peer: Peer, scope: dict[str, Any], names: list[str]) -> None:
-    """Names that the test takes from the program's module, where the context has none."""
+    """Names that the test takes from the program's module, where the context has none. What may
+    not be lent fails where the test uses it."""
     for name in names:
         if name in scope:
             continue
         kind, value, qualname = _guard(peer.call, 0, (name,), {})
-        if kind != "library" and callable(value) and trusted.is_a_librarys(name):
-            raise Ended("forbidden", f"the program lends the test its own {name}")
+        why = f"{name}, which the program lends the test as its own"
+        if kind != "library" and type(value) is not Opaque and callable(value):
+            own = trusted.is_a_librarys(name)
+            scope[name] = Opaque(0, why, peer._report) if own else value
+            continue
         try:
             scope[name] = trusted.library(value, qualname, name) if kind == "library" else value
-        except trusted.Refused as error:
-            raise Ended("forbidden", f"the program lends the test {error}") from None
+        except Refused as error:
+            scope[name] = Opaque(0, f"{error}, which the program lends the test", peer._report)
 
 
 def _guard(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -160,7 +194,7 @@ def _guard(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except (Ended, Closed):
         raise
-    except trusted.Refused as error:
+    except Refused as error:
         raise Ended("forbidden", f"the program handed out {error}") from None
     except BaseException as error:
         raise Ended(*check_failure(error)) from None

@@ -1,299 +1,409 @@
-"""Rebuilds values that `encode` took apart in another process.
+"""Makes the values that `encode` took apart in another process.
 
-Of the program's values nothing is taken on trust (`strict`): the tree holds plain containers only,
-and every class, attribute and callable in it must be one that `trusted` allows. The other way, from
-the test to the program, anything goes.
+Of the program's values nothing is taken on trust (`strict`): a tree names types of the closed list
+(`kinds`), whose functions check what they are given, or the plain containers here. Nothing else is
+made, and no function but a call of the other side. The other way, from the test to the program,
+classes and modules may be named too.
 """
 
-import collections
-import functools
 import importlib
-import io
 import keyword
-import pickle
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ketune.judge.inside import objects, trusted
-from ketune.judge.inside.encode import FORGOTTEN, Node
-from ketune.judge.inside.trusted import Refused
+from ketune.judge.inside.kinds import Kind, registry
+from ketune.judge.inside.opaque import Opaque, Unjudgeable
+from ketune.judge.inside.wire import Node, Refused
 
-# The program writes the tags: none may reach another method of the decoder.
-_TAGS = {
-    *("passed", "seen", "complex", "scalar", "class", "module", "function", "home", "library"),
-    *("coroutine", "list", "tuple", "set", "frozenset", "dict", "iterator", "array", "masked"),
-    *("objects", "sparse", "namedtuple", "namespace", "random", "method", "partial", "pass"),
-    "object",
-}
-
-
-class _DataUnpickler(pickle.Unpickler):
-    """Reads containers and atoms; a stream that names a class or function is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise Refused(f"a pickle of {module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise Refused(f"a pickle that refers to {pid!r}")
-
-
-def pack(node: Node) -> bytes:
-    """Bytes of a tree."""
-    return pickle.dumps(node, protocol=5)
-
-
-def unpack(data: bytes) -> Node:
-    """The tree in `data`. Raises Refused when it is anything but plain containers, MemoryError
-    for lengths that memory does not hold."""
-    try:
-        return _DataUnpickler(io.BytesIO(data)).load()
-    except (Refused, MemoryError):
-        raise
-    except Exception as error:  # the program may have written whatever it likes
-        raise Refused(f"bytes that are no value ({type(error).__name__})") from None
+_ATOMS = (type(None), bool, int, float, str)
+_MAX_BYTES = 1 << 31  # of one array
+_KINDS = "biufcSUMmV"
 
 
 class Decoder:
-    """Rebuilds the values of one message.
+    """Makes the values of one message.
 
-    `stub` makes a function that calls the other side's handle; `exported` finds one of ours;
-    `passed` are the objects that positions refer to.
+    `stub` makes a function that calls the other side's handle; `exported` finds an object of ours;
+    `passed` are the objects that positions refer to; `report` is told of a value that could not
+    cross and was used; `remember` keeps a record and the handle of the object it stands for.
     """
 
     def __init__(
         self,
+        blocks: Sequence[memoryview],
         stub: Callable[[int, str], Callable[..., Any]],
         exported: Callable[[int], Any],
         *,
         passed: Sequence[object] = (),
         strict: bool,
+        report: Callable[[str], None],
+        remember: Callable[[Any, int], None],
     ) -> None:
-        self.stub, self.exported, self.passed, self.strict = stub, exported, passed, strict
+        self.blocks, self.stub, self.exported = blocks, stub, exported
+        self.passed, self.strict = passed, strict
+        self.report, self.remember = report, remember
         self.seen: dict[int, Any] = {}
-        self.within: list[type] = []  # classes of the objects that are being rebuilt
+        self.within: list[Kind] = []  # kinds of the objects that are being made
+        self.cost = 0
 
-    def decode(self, node: Node, into: Any = None) -> Any:
-        """The value of `node`; an object's or container's content goes `into` an existing one.
-
-        Raises Refused.
-        """
-        if not isinstance(node, tuple):
-            if isinstance(node, list | dict | set | frozenset | bytearray):
-                raise Refused("a tree of the wrong shape")
-            return node
-        tag = str(node[0])[:40] if node else ""
-        if tag not in _TAGS:
-            raise Refused(f"a node tagged {tag!r}")
+    def decode(self, node: Node) -> Any:
+        """The value of `node`. Raises Refused."""
+        if type(node) is not list:
+            if type(node) in _ATOMS:
+                return node
+            raise Refused("a tree of the wrong shape")
+        tag = node[0] if node else None
+        build = _BUILD.get(tag) if type(tag) is str else None
         try:
-            build = getattr(self, f"_{tag}")
-            return build(*node[1:], **({} if into is None else {"into": into}))
+            if build is not None:
+                return build(self, *node[1:])
+            kind = registry().by_tag.get(tag) if type(tag) is str else None
+            if kind is None:
+                raise Refused(f"a node tagged {str(tag)[:40]!r}")
+            return self._object(kind, *node[1:])
         except (Refused, MemoryError):
             raise
+        except Unjudgeable as error:
+            raise Refused(f"{tag} with what cannot cross in it: {error}") from None
         except Exception as error:
-            if self.strict:
-                raise Refused(f"{tag}: {type(error).__name__}: {error}") from None
+            raise Refused(f"{tag}: {type(error).__name__}: {error}") from None
+        except BaseException as error:
+            if type(error).__name__ == "PanicException":  # of native code, as Qiskit's
+                raise Refused(f"{tag}: {error}") from None
             raise
 
+    # What functions of kinds read their parts with. Each raises Refused for anything else.
+
+    def each(self, nodes: Node) -> list[Any]:
+        """Values of a bare list of nodes."""
+        return [self.decode(node) for node in self.bare(nodes)]
+
+    def bare(self, nodes: Node) -> list[Node]:
+        """A bare list of nodes."""
+        if type(nodes) is not list:
+            raise Refused("something else than a list")
+        return nodes
+
+    def text(self, node: Node) -> str:
+        """A str."""
+        if type(node) is not str:
+            raise Refused("something else than a text")
+        return node
+
+    def choice(self, node: Node, choices: Any) -> Any:
+        """One of some texts."""
+        if type(node) is not str or node not in choices:
+            raise Refused(f"{str(node)[:40]!r} for one of a few names")
+        return node
+
+    def flag(self, node: Node) -> bool:
+        """A bool."""
+        if type(node) is not bool:
+            raise Refused("something else than a flag")
+        return node
+
+    def integer(self, node: Node, low: int = 0, high: int = 1 << 62) -> int:
+        """An int in [low, high]."""
+        value = self.decode(node)
+        if type(value) is not int or not low <= value <= high:
+            raise Refused(f"{_shown(value)} for a number from {low} to {high}")
+        return value
+
+    def real(self, node: Node) -> float:
+        """A finite float or int."""
+        value = self.decode(node)
+        if type(value) not in (int, float) or not abs(value) < float("inf"):
+            raise Refused(f"{_shown(value)} for a finite number")
+        number: float = value
+        return number
+
+    def number(self, node: Node) -> complex:
+        """A finite float, int or complex."""
+        value = self.decode(node)
+        if type(value) not in (int, float, complex) or not abs(value) < float("inf"):
+            raise Refused(f"{_shown(value)} for a finite number")
+        number: complex = value
+        return number
+
+    def optional(self, read: Callable[..., Any], node: Node, *arguments: Any) -> Any:
+        """None, or what `read` reads."""
+        return None if node is None else read(node, *arguments)
+
+    def raw(self, node: Node) -> bytes:
+        """Raw bytes, by their place."""
+        if type(node) is not int or not 0 <= node < len(self.blocks):
+            raise Refused("bytes that are not there")
+        return bytes(self.blocks[node])
+
+    def of(self, node: Node, *classes: type) -> Any:
+        """A value of exactly one of the classes."""
+        value = self.decode(node)
+        if type(value) not in classes:
+            raise Refused(f"a {type(value).__name__} for a {classes[0].__name__}")
+        return value
+
+    def array(self, kind: Node, shape: Node, place: Node) -> Any:
+        """A new array of plain numbers, texts, times or structures of them."""
+        dtype = plain_dtype(kind)
+        dimensions = tuple(self.integer(size, 0, 1 << 48) for size in self.bare(shape))
+        data = self.raw(place)
+        count = 1
+        for size in dimensions:
+            count *= size
+        if len(dimensions) > 32 or count * dtype.itemsize != len(data):
+            raise Refused("an array whose bytes do not fit its shape")
+        if not data:
+            return np.empty(dimensions, dtype)
+        return np.frombuffer(data, dtype).reshape(dimensions).copy()
+
+    def numbers(self, parts: Node, dtype: str, dimensions: int | None = None) -> Any:
+        """An array of exactly this dtype, finite. `dimensions`: how many."""
+        array = self.array(*self.bare(parts))
+        if array.dtype != np.dtype(dtype) or (dimensions is not None and array.ndim != dimensions):
+            raise Refused(f"an array of {array.dtype} and shape {array.shape}")
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            raise Refused("an array that is not finite")
+        return array
+
+    def data(self, node: Node) -> Any:
+        """Plain data: atoms and containers of them, however deep."""
+        value = self.decode(node)
+        check_plain(value)
+        return value
+
+    def names(self, node: Node) -> dict[str, Any]:
+        """A mapping of usable names to values, none special and none callable."""
+        found = {}
+        for pair in self.bare(node):
+            key, value = self.bare(pair)
+            name = self.text(key)
+            found[name] = self.decode(value)
+            if trusted.is_special(name):
+                raise Refused("data with a special attribute")
+            if type(found[name]) is not Opaque and callable(found[name]):
+                raise Refused("data with something callable in it")
+        return found
+
+    def _object(self, kind: Kind, number: int, *parts: Node) -> Any:
+        self.within.append(kind)
+        try:
+            result = kind.make(self, *parts)
+        finally:
+            self.within.pop()
+        known = type(result) in kind.classes or type(result) in kind.results
+        if not known and not (kind.stand_in and isinstance(result, kind.stand_in)):
+            raise Refused(f"a {type(result).__name__} made as {kind.tag}")
+        self.seen[self._number(number)] = result
+        return result
+
+    def _number(self, number: Node) -> int:
+        if type(number) is not int:
+            raise Refused("a tree of the wrong shape")
+        return number
+
+    # Containers and functions.
+
     def _passed(self, position: int) -> Any:
-        return self.passed[position]
+        return self.passed[self.integer(position)]
 
     def _seen(self, number: int) -> Any:
-        return self.seen[number]
+        return self.seen[self._number(number)]
+
+    def _int(self, digits: str) -> int:
+        return int(self.text(digits), 16)
 
     def _complex(self, real: float, imaginary: float) -> complex:
+        if type(real) is not float or type(imaginary) is not float:
+            raise Refused("a complex number of something else than floats")
         return complex(real, imaginary)
 
-    def _scalar(self, kind: str, data: bytes) -> Any:
-        return np.frombuffer(data, objects.plain_dtype(kind))[0]
+    def _bytes(self, place: int) -> bytes:
+        return self.raw(place)
 
-    def _class(self, module: str, qualname: str) -> type:
-        cls = trusted.resolve(module, qualname)
-        # A class in the place of its object has attributes of the same names.
-        if self.strict and not self.within and not trusted.is_plain(cls):
-            raise Refused(f"the class {qualname} for a value")
-        return cls
+    def _list(self, number: int, items: list[Node]) -> list[Any]:
+        result: list[Any] = []
+        self.seen[self._number(number)] = result
+        decode = self.decode
+        result.extend(item if type(item) in _ATOMS else decode(item) for item in self.bare(items))
+        return result
 
-    def _module(self, name: str) -> Any:
-        if self.strict:
-            raise Refused(f"the module {name}")
-        return importlib.import_module(name)
+    def _tuple(self, number: int, items: list[Node]) -> tuple[Any, ...]:
+        result = self.seen[self._number(number)] = tuple(self.each(items))
+        return result
+
+    def _set(self, number: int, items: list[Node]) -> set[Any]:
+        values = self.each(items)
+        result = self.seen[self._number(number)] = set(values)
+        self._check_whole(result, values)
+        return result
+
+    def _frozenset(self, number: int, items: list[Node]) -> frozenset[Any]:
+        values = self.each(items)
+        result = self.seen[self._number(number)] = frozenset(values)
+        self._check_whole(result, values)
+        return result
+
+    def _dict(self, number: int, pairs: list[Node]) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        self.seen[self._number(number)] = result
+        content = [self.each(pair) for pair in self.bare(pairs)]
+        result.update((key, value) for key, value in content)
+        self._check_whole(result, content)
+        return result
+
+    def _check_whole(self, result: Any, parts: Sequence[Any]) -> None:
+        # As objects that differ by identity alone, and arrive as equal data.
+        if len(result) != len(parts):
+            raise Refused(f"a {type(result).__name__} with items that are equal")
+
+    def _iterator(self, number: int, items: list[Node]) -> Any:
+        result = self.seen[self._number(number)] = iter(self.each(items))
+        return result
 
     def _function(self, handle: int, name: str) -> Callable[..., Any]:
-        if self.strict and self.within and not trusted.may_hold_functions(self.within[-1]):
-            raise Refused(f"a function in a {self.within[-1].__qualname__}")
+        if self.within:
+            raise Refused(f"a function in a {self.within[-1].tag}")
         # Libraries write code that names the functions they wrap.
-        usable = str(name).isidentifier() and not keyword.iskeyword(name)
-        return self.stub(int(handle), str(name) if usable else "function")
+        usable = self.text(name).isidentifier() and not keyword.iskeyword(name)
+        return self.stub(self.integer(handle), name if usable else "function")
 
     def _home(self, handle: int) -> Any:
-        return self.exported(int(handle))
+        if self.within and callable(self.exported(self.integer(handle))):
+            raise Refused(f"a function in a {self.within[-1].tag}")
+        return self.exported(self.integer(handle))
 
     def _coroutine(self, handle: int) -> Any:
-        call = self.stub(int(handle), "coroutine")
+        call = self._function(handle, "coroutine")
 
         async def result() -> Any:
             return call()
 
         return result()
 
-    def _list(self, number: int, items: list[Node], into: list[Any] | None = None) -> Any:
-        result = self.seen[number] = [] if into is None else into
-        result[:] = [self.decode(item) for item in items]
-        return result
+    def _opaque(self, handle: int, what: str) -> Any:
+        return Opaque(self.integer(handle), self.text(what)[:200], self.report)
 
-    def _tuple(self, number: int, items: list[Node]) -> tuple[Any, ...]:
-        result = self.seen[number] = tuple(self.decode(item) for item in items)
-        return result
+    def _class(self, module: str, qualname: str) -> type:
+        if self.strict:
+            if self.within:
+                raise Refused(f"the class {str(qualname)[:40]} in a {self.within[-1].tag}")
+            return trusted.plain_class(self.text(module), self.text(qualname))
+        found: Any = importlib.import_module(module)
+        for name in qualname.split("."):
+            found = getattr(found, name)
+        cls: type = found
+        return cls
 
-    def _set(self, number: int, items: list[Node], into: set[Any] | None = None) -> set[Any]:
-        result: set[Any] = set() if into is None else into
-        self.seen[number] = result
-        result.clear()
-        result.update(self.decode(item) for item in items)
-        return result
-
-    def _frozenset(self, number: int, items: list[Node]) -> frozenset[Any]:
-        result = self.seen[number] = frozenset(self.decode(item) for item in items)
-        return result
-
-    def _dict(self, number: int, pairs: list[Node], into: Any = None) -> Any:
-        result = self.seen[number] = {} if into is None else into
-        content = [(self.decode(key), self.decode(value)) for key, value in pairs]
-        result.clear()
-        result.update(content)
-        return result
-
-    def _iterator(self, number: int, items: list[Node]) -> Any:
-        result = self.seen[number] = iter([self.decode(item) for item in items])
-        return result
-
-    def _array(
-        self, number: int, kind: Node, shape: tuple[int, ...], data: bytes, into: Any = None
-    ) -> Any:
-        dtype = objects.plain_dtype(kind if isinstance(kind, str) else self.decode(kind))
-        array = np.frombuffer(data, dtype).reshape(shape).copy()
-        if into is not None:
-            into[...] = array
-        self.seen[number] = array if into is None else into
-        return self.seen[number]
-
-    def _random(self, number: int, algorithm: str, state: Node) -> Any:
-        result = self.seen[number] = objects.random_generator(algorithm, self.decode(state))
-        return result
-
-    def _sparse(
-        self, number: int, name: str, shape: tuple[int, ...], data: Node, coordinates: list[Node]
-    ) -> Any:
-        places = tuple(self.decode(part) for part in coordinates)
-        result = self.seen[number] = objects.sparse(name, shape, self.decode(data), places)
-        return result
-
-    def _masked(self, number: int, data: Node, mask: Node, fill: Node) -> Any:
-        # What is compared with it equals it wherever it is masked.
-        if self.strict and not (self.within and trusted.is_artist(self.within[-1])):
-            raise Refused("a masked array")
-        parts = self.decode(data), self.decode(mask), self.decode(fill)
-        result = np.ma.MaskedArray(parts[0], mask=parts[1], fill_value=parts[2])
-        self.seen[number] = result
-        return result
-
-    def _objects(
-        self, number: int, shape: tuple[int, ...], items: list[Node], into: Any = None
-    ) -> Any:
-        array = self.seen[number] = np.empty(shape, dtype=object) if into is None else into
-        for position, item in enumerate(items):
-            array.flat[position] = self.decode(item)
-        return array
+    def _module(self, name: str) -> Any:
+        if self.strict:
+            raise Refused(f"the module {str(name)[:40]}")
+        return importlib.import_module(name)
 
     def _namedtuple(self, number: int, name: str, fields: list[str], items: list[Node]) -> Any:
-        cls = collections.namedtuple(name, fields, rename=True)  # type: ignore[misc]
-        values = [self.decode(item) for item in items]
-        if self.strict and any(callable(value) for value in values):
+        values = self.each(items)
+        names = [self.text(field) for field in self.bare(fields)]
+        if any(type(value) is not Opaque and callable(value) for value in values):
             raise Refused("data with something callable in it")
-        result = self.seen[number] = cls(*values)
+        result = objects.named_tuple(self.text(name), tuple(names), values)
+        self.seen[self._number(number)] = result
         return result
 
-    def _namespace(self, number: int, pairs: list[Node], into: Any = None) -> Any:
-        result = self.seen[number] = types.SimpleNamespace() if into is None else into
-        attributes = {str(self.decode(key)): self.decode(value) for key, value in pairs}
-        if any(callable(value) for value in attributes.values()):
-            raise Refused("data with something callable in it")
-        if any(trusted.is_special(key) for key in attributes):
-            raise Refused("data with a special attribute")
-        vars(result).update(attributes)
-        return result
-
-    def _library(self, module: str, name: str) -> Any:
-        if not self.within:
-            raise Refused(f"the function {module}.{name}")
-        return trusted.resolve_function(module, name)
-
-    def _partial(self, function: Node, arguments: list[Node], keywords: list[Node]) -> Any:
-        if self.strict and self.within and not trusted.is_artist(self.within[-1]):
-            raise Refused(f"a partial function in a {self.within[-1].__qualname__}")
-        bound = [self.decode(argument) for argument in arguments]
-        named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
-        return functools.partial(self.decode(function), *bound, **named)
-
-    def _method(self, owner: Node, name: str) -> Any:
-        holder = self.decode(owner)
-        artist = trusted.is_artist(type(holder))
-        known = artist or (type(holder) is list and name == "remove")
-        if not self.within or not known or trusted.is_special(name):
-            raise Refused(f"the method {name} of {type(holder).__name__}")
-        method = getattr(holder, name)
-        if not isinstance(method, types.MethodType | types.BuiltinMethodType):
-            raise Refused(f"{type(holder).__name__}.{name} for a method")
-        return method
-
-    def _pass(self, number: int, base: str, handle: int) -> Any:
-        """A transpiler pass of the program's: its `run` is a call like any other."""
-        basepasses = importlib.import_module("qiskit.transpiler.basepasses")
-        if base not in {"TransformationPass", "AnalysisPass"}:
-            raise Refused(f"a transpiler pass of class {base}")
-        run = self.stub(int(handle), "run")
-        cls = type("Pass", (getattr(basepasses, base),), {"run": lambda _, dag: run(dag)})
-        result = self.seen[number] = cls()
-        return result
-
-    def _object(
+    def _record(
         self,
         number: int,
-        how: tuple[str, ...],
-        arguments: list[Node],
-        keywords: list[Node],
-        state: Node,
-        items: list[Node] | None,
-        pairs: list[Node] | None,
-        forgotten: list[Node],
-        into: Any = None,
+        name: str,
+        pairs: list[Node],
+        own: list[str],
+        methods: list[Node],
+        handle: int,
     ) -> Any:
-        cls = trusted.resolve(how[1], how[2])
-        self.within.append(cls)
-        try:
-            values = [self.decode(argument) for argument in arguments]
-            named = {str(self.decode(key)): self.decode(value) for key, value in keywords}
-            result = objects.make(cls, how, values, named)
-            content = state is not None or items is not None or pairs or forgotten
-            if content and objects.is_shared(result):
-                raise Refused(f"a state for a shared {type(result).__name__}")
-            if into is not None:
-                result = objects.same_type(result, into)
-            self.seen[number] = result
-            objects.restore(result, self.decode(state), replace=into is not None)
-            if items is not None:
-                result.extend([self.decode(item) for item in items])
-            for key, value in pairs or ():
-                result[self.decode(key)] = self.decode(value)
-            for key, value in forgotten:
-                if key not in FORGOTTEN.get(type(result).__name__, ()):
-                    raise Refused(f"an attribute {key} for {type(result).__name__}")
-                vars(result)[key] = self.decode(value)
-            if self.strict:
-                trusted.check_attributes(result)
-        finally:
-            self.within.pop()
+        if self.strict and methods:
+            raise Refused("data with methods")
+        names = frozenset(self.text(attribute) for attribute in self.bare(own))
+        calls = {method: self.stub(place, method) for method, place in methods}
+        result = (
+            objects.double(self.text(name), calls)
+            if calls
+            else objects.record(self.text(name)[:200], names, self.report)
+        )
+        self.seen[self._number(number)] = result
+        vars(result).update(self.names([[self.decode(key), value] for key, value in pairs]))
+        self.remember(result, self.integer(handle))
         return result
+
+
+_BUILD: dict[str, Callable[..., Any]] = {
+    "passed": Decoder._passed,
+    "seen": Decoder._seen,
+    "int": Decoder._int,
+    "complex": Decoder._complex,
+    "bytes": Decoder._bytes,
+    "list": Decoder._list,
+    "tuple": Decoder._tuple,
+    "set": Decoder._set,
+    "frozenset": Decoder._frozenset,
+    "dict": Decoder._dict,
+    "iterator": Decoder._iterator,
+    "function": Decoder._function,
+    "home": Decoder._home,
+    "coroutine": Decoder._coroutine,
+    "opaque": Decoder._opaque,
+    "class": Decoder._class,
+    "module": Decoder._module,
+    "namedtuple": Decoder._namedtuple,
+    "record": Decoder._record,
+}
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:40] if type(value) in _ATOMS else f"a {type(value).__name__}"
+
+
+def check_plain(value: Any) -> None:
+    """Raise Refused unless it is plain data: atoms, numbers, arrays and containers of such."""
+    pending, known = [value], set()
+    while pending:
+        item = pending.pop()
+        if type(item) in _ATOMS or type(item) in (complex, bytes, np.ndarray):
+            continue
+        if isinstance(item, np.generic):
+            continue
+        if id(item) in known:
+            continue
+        known.add(id(item))
+        if type(item) is dict:
+            pending += [*item.keys(), *item.values()]
+        elif type(item) in (list, tuple, set, frozenset):
+            pending += item
+        else:
+            raise Refused(f"a {type(item).__name__} among plain data")
+
+
+def plain_dtype(kind: Node) -> Any:
+    """The dtype of a description: a code as "<f8", ["fields", fields, size] or ["sub", type,
+    shape]. Raises Refused for one that holds addresses."""
+    if type(kind) is str:
+        if len(kind) > 40 or kind.lstrip("<>|=")[:1] not in _KINDS:
+            raise Refused("an array of something else than plain data")
+        dtype = np.dtype(kind)
+    elif type(kind) is list and kind and kind[0] == "sub":
+        dtype = np.dtype((plain_dtype(kind[1]), tuple(int(size) for size in kind[2])))
+    elif type(kind) is list and kind and kind[0] == "fields":
+        names, types_, offsets, titles = zip(*kind[1], strict=True) if kind[1] else ((),) * 4
+        dtype = np.dtype(
+            {
+                "names": list(names),
+                "formats": [plain_dtype(inner) for inner in types_],
+                "offsets": list(offsets),
+                "titles": list(titles),
+                "itemsize": int(kind[2]),
+            }
+        )
+    else:
+        raise Refused("an array of something else than plain data")
+    if dtype.hasobject or dtype.itemsize > _MAX_BYTES:
+        raise Refused("an array of something else than plain data")
+    return dtype

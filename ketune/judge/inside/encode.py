@@ -1,12 +1,12 @@
-"""Values as a tree of plain containers, to be rebuilt by `decode` in another process.
+"""Takes values apart into trees that `wire` can write, for `decode` to make again elsewhere.
 
-A node is None, a bool, int, float, str or bytes, or a tuple whose first item is its tag. Objects
-are taken apart as pickle does it (`__reduce_ex__`, PEP 307), but what comes out names only classes.
+A node is None, a bool, int, float or str, or a list whose first item is its tag. Containers and
+functions are dealt with here, objects by the function of their type (`kinds`). What is on no list
+stays behind: a handle crosses in its place (`opaque`).
 """
 
 import asyncio
-import copyreg
-import enum
+import dataclasses
 import functools
 import itertools
 import types
@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from ketune.judge.inside import trusted
+from ketune.judge.inside.kinds import Kind, registry
+from ketune.judge.inside.objects import Record
+from ketune.judge.inside.opaque import Opaque, handle_of
+from ketune.judge.inside.wire import Node
 
-Node = Any
-_ATOMS = (type(None), bool, int, float, str, bytes)
+_SMALL = 1 << 63
 _FUNCTIONS = (
     *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial),
     *(np.ufunc, type(np.mean)),
@@ -31,8 +33,6 @@ ITERATORS = (
     *(map, filter, zip, enumerate, reversed, itertools.chain, itertools.product),
 )
 _VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
-# Attributes that a class's own state leaves out although its methods need them.
-FORGOTTEN = {"_FakeTarget": ("_coupling_map",)}
 _MAX_ITEMS = 1_000_000  # of an iterator, which may be endless
 
 
@@ -43,198 +43,230 @@ class Unencodable(Exception):
 class Encoder:
     """Encodes the values of one message, which may share objects.
 
-    `export` keeps a function and returns its handle; `home` tells the handle that a stub of the
-    other side's function stands for, None for another object; `passed` are objects that the other
-    side holds already, encoded as their position.
+    `export` keeps an object and returns its handle; `home` tells the handle that a stub of the
+    other side's object stands for, None for another object; `passed` are objects that the other
+    side holds already, encoded as their position. `open`: the other side may run whatever it gets,
+    so objects of unknown classes cross with their methods.
     """
 
     def __init__(
         self,
-        export: Callable[[Callable[..., Any]], int],
+        export: Callable[[Any], int],
         home: Callable[[object], int | None],
         passed: Sequence[object] = (),
+        *,
+        open_: bool = False,
     ) -> None:
-        self.export, self.home = export, home
+        self.export, self.home, self.open = export, home, open_
         self.passed = {id(value): position for position, value in enumerate(passed)}
         self.seen: dict[int, int] = {}
-        self.bits: dict[object, int] = {}
         self.kept: list[object] = []  # an address is only an identity while its object lives
+        self.blocks: list[bytes] = []
+        self.within = 0  # objects whose parts are being taken
+        self.bits: dict[object, int] = {}  # equal ones are one and the same
 
-    def encode(self, value: Any, *, afresh: bool = False) -> Node:  # noqa: PLR0911
-        """The node of `value`; `afresh` takes a passed object apart all the same.
+    def encode(self, value: Any, *, afresh: bool = False) -> Node:
+        """The node of `value`, of a handle where it cannot cross; `afresh` takes a passed object
+        apart all the same."""
+        kept, blocks = len(self.kept), len(self.blocks)
+        try:
+            return self.part(value, afresh=afresh)
+        except Unencodable as error:
+            # What else was numbered meanwhile is in no node.
+            for lost in self.kept[kept:]:
+                self.seen.pop(id(lost), None)
+            del self.blocks[blocks:]
+            self.bits = {bit: number for bit, number in self.bits.items() if number < kept}
+            return ["opaque", self.export(value), str(error)]
 
-        Raises Unencodable.
-        """
-        if type(value) in _ATOMS:
+    def part(self, value: Any, *, afresh: bool = False) -> Node:  # noqa: PLR0911, PLR0912
+        """As `encode`. Raises Unencodable where it cannot cross."""
+        cls = type(value)
+        if cls in _ATOMS:
             return value
+        if cls is int:
+            return value if -_SMALL < value < _SMALL else ["int", hex(value)]
+        if cls is Opaque:
+            return ["home", handle_of(value)]
+        if cls is Record and (handle := self.home(value)) is not None:
+            return ["home", handle]
         if not afresh and (position := self.passed.get(id(value))) is not None:
-            return ("passed", position)
+            return ["passed", position]
         if (number := self.seen.get(id(value))) is not None:
-            return ("seen", number)
+            return ["seen", number]
+        if cls is complex:
+            return ["complex", value.real, value.imag]
+        if cls is bytes:
+            return ["bytes", self.block(value)]
         if isinstance(value, type):
             return self._class(value)
-        if type(value) is complex:
-            return ("complex", value.real, value.imag)
-        if isinstance(value, np.generic):
-            return ("scalar", value.dtype.str, value.tobytes())
-        if isinstance(value, types.ModuleType):
-            return ("module", value.__name__)
-        if isinstance(value, types.CoroutineType):
-            return ("coroutine", self.export(functools.partial(asyncio.run, value)))
-        if isinstance(value, _FUNCTIONS):
+        if cls is types.ModuleType:
+            if self.open:
+                return ["module", value.__name__]
+            raise Unencodable(f"the module {value.__name__}")
+        if cls is types.CoroutineType:
+            return ["coroutine", self.export(functools.partial(asyncio.run, value))]
+        if cls in _FUNCTIONS:
             return self._function(value)
         number = len(self.kept)
-        # A circuit makes its bits anew for each instruction.
-        if _is_bit(type(value)) and (known := self.bits.setdefault(value, number)) != number:
-            return ("seen", known)
+        # A circuit makes its bits anew each time it is asked for them.
+        if cls in registry().bits and (known := self.bits.setdefault(value, number)) != number:
+            return ["seen", known]
         self.seen[id(value)] = number
         self.kept.append(value)
         node = self._compound(value, number)
-        if not isinstance(node, tuple) or node[0] == "function":
+        if type(node) is not list or node[0] in {"function", "home"}:
             del self.seen[id(value)]  # nothing in the node bears the number
         return node
 
-    def _compound(self, value: Any, number: int) -> Node:  # noqa: PLR0911
+    def parts(self, values: Any) -> list[Node]:
+        """Nodes of several values. Raises Unencodable."""
+        return [self.part(value) for value in values]
+
+    def block(self, data: bytes) -> int:
+        """Where raw bytes stand in the message."""
+        self.blocks.append(data)
+        return len(self.blocks) - 1
+
+    def array(self, array: Any) -> list[Node]:
+        """Type, shape and bytes of an array. Raises Unencodable for one of objects."""
+        array = np.asarray(array)
+        if array.dtype.hasobject or array.dtype.metadata:
+            raise Unencodable("an array of Python objects")
+        kind = array.dtype.str if array.dtype.names is None else _fields(array.dtype)
+        return [kind, list(array.shape), self.block(array.tobytes())]
+
+    def _compound(self, value: Any, number: int) -> Node:
         cls = type(value)
         if cls in {list, tuple, set, frozenset}:
-            return (cls.__name__, number, [self.encode(item) for item in value])
+            return [cls.__name__, number, [self.encode(item) for item in value]]
         if cls is dict or cls is types.MappingProxyType:
-            return ("dict", number, self._pairs(value))
-        if cls is np.random.Generator:
-            state = self.encode(value.bit_generator.state)
-            return ("random", number, type(value.bit_generator).__name__, state)
+            return ["dict", number, self.pairs(value)]
         if isinstance(value, np.ma.MaskedArray):
-            parts = (np.asarray(value.data), np.ma.getmaskarray(value), value.fill_value)
-            return ("masked", number, *map(self.encode, parts))
-        if isinstance(value, np.ndarray):
-            return self._array(value, number)
-        if scipy.sparse.issparse(value):
-            entries = value.tocoo()
-            places = [self.encode(part) for part in entries.coords]
-            data = self.encode(entries.data)
-            return ("sparse", number, cls.__name__, entries.shape, data, places)
-        if isinstance(value, ITERATORS):
-            return ("iterator", number, self._items(value))
-        if isinstance(value, _VIEWS):
-            return ("list", number, self._items(value))
-        if trusted.is_trusted(cls):
-            return self._object(value, number)
+            raise Unencodable("a masked array")
+        if kind := registry().by_class.get(cls):
+            return self._object(kind, value, number)
+        if cls in ITERATORS:
+            items = itertools.islice(value, _MAX_ITEMS)
+            return ["iterator", number, [self.encode(item) for item in items]]
+        if cls in _VIEWS:
+            return ["list", number, [self.encode(item) for item in value]]
         return self._foreign(value, number)
 
-    def _pairs(self, mapping: Mapping[Any, Any]) -> list[Node]:
-        return [(self.encode(key), self.encode(value)) for key, value in mapping.items()]
+    def _object(self, kind: Kind, value: Any, number: int) -> Node:
+        self.within += 1
+        try:
+            return [kind.tag, number, *kind.take(value, self)]
+        except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
+            raise Unencodable(f"{kind.tag}: {error}") from None
+        finally:
+            self.within -= 1
 
-    def _items(self, iterable: Any) -> list[Node]:
-        return [self.encode(item) for item in itertools.islice(iterable, _MAX_ITEMS)]
+    def pairs(self, mapping: Mapping[Any, Any]) -> list[Node]:
+        """Nodes of the keys and values of a mapping."""
+        return [[self.encode(key), self.encode(value)] for key, value in mapping.items()]
 
     def _class(self, cls: type) -> Node:
-        if trusted.is_plain(cls) or trusted.is_trusted(cls):
-            return ("class", cls.__module__, cls.__qualname__)
-        return ("function", self.export(cls), cls.__name__)
-
-    def _array(self, array: Any, number: int) -> Node:
-        array = np.asarray(array)
-        if array.dtype.hasobject:
-            return ("objects", number, array.shape, [self.encode(item) for item in array.flat])
-        kind = array.dtype.str if array.dtype.names is None else self.encode(array.dtype.descr)
-        return ("array", number, kind, array.shape, array.tobytes())
+        if trusted.is_plain(cls) or (self.open and trusted.is_importable(cls)):
+            return ["class", cls.__module__, cls.__qualname__]
+        if trusted.is_importable(cls):
+            raise Unencodable(f"the class {cls.__qualname__}")
+        return self._exported(cls, cls.__name__)
 
     def _function(self, function: Any) -> Node:
         if (handle := self.home(function)) is not None:
-            return ("home", handle)
-        owner = getattr(function, "__self__", None)
-        # The artists of a figure hold methods of one another and functions of their library.
-        if trusted.is_artist(type(owner)) or (
-            type(owner) is list and function.__name__ == "remove"
-        ):
-            return ("method", self.encode(owner), function.__name__)
-        if isinstance(function, functools.partial):
-            bound = [self.encode(argument) for argument in function.args]
-            return ("partial", self.encode(function.func), bound, self._pairs(function.keywords))
-        if trusted.is_library_function(function) and "<" not in function.__qualname__:
-            return ("library", function.__module__, function.__qualname__)
-        name = str(getattr(function, "__name__", "function"))
-        return ("function", self.export(function), name)
+            return ["home", handle]
+        return self._exported(function, str(getattr(function, "__name__", "function")))
 
-    def _object(self, value: Any, number: int, base: type | None = None) -> Node:
-        """Taken apart; `base` is the trusted class that stands for a class of the program's."""
-        reducer = copyreg.dispatch_table.get(type(value))
-        if isinstance(value, enum.Enum):
-            # As Python 3.11.4 has it; before, a member was taken by name from its class.
-            reducer = _member
-        try:
-            reduced: Any = reducer(value) if reducer else value.__reduce_ex__(4)
-        except TypeError as error:
-            raise Unencodable(f"{type(value).__name__}: {error}") from None
-        if isinstance(reduced, str):
-            raise Unencodable(f"{type(value).__name__} {reduced}")
-        function, arguments, state, items, pairs = (*reduced[:5], None, None, None)[:5]
-        how, arguments, keywords = _maker(type(value), function, arguments, base)
-        return (
-            "object",
-            number,
-            how,
-            [self.encode(argument) for argument in arguments],
-            self._pairs(keywords),
-            self.encode(state),
-            None if items is None else [self.encode(item) for item in items],
-            None if pairs is None else [(self.encode(k), self.encode(v)) for k, v in pairs],
-            self._pairs({key: vars(value)[key] for key in FORGOTTEN.get(type(value).__name__, ())}),
-        )
+    def _exported(self, function: Any, name: str) -> Node:
+        if self.within:
+            raise Unencodable(f"the function {name} in an object")
+        return ["function", self.export(function), name]
 
     def _foreign(self, value: Any, number: int) -> Node:  # noqa: PLR0911
-        """An object of a class of the program's own: as data, never as behaviour."""
-        for base in type(value).__mro__[1:-1]:
-            if base in {int, float, str, bytes}:
-                return base(value)
-            if base is tuple and hasattr(value, "_fields"):
+        """An object of a class that is on no list: as its nearest base on one, or as data."""
+        cls = type(value)
+        for base in cls.__mro__[1:-1]:
+            if base in _BASES:
+                return self.part(_BASES[base](value))
+            if base is tuple and hasattr(cls, "_fields"):
                 names = [str(name) for name in value._fields]
-                return ("namedtuple", number, type(value).__name__, names, self._items(value))
+                return ["namedtuple", number, cls.__name__, names, [self.encode(i) for i in value]]
             if base in {list, tuple, set, frozenset}:
-                return (base.__name__, number, self._items(value))
+                items = [self.encode(item) for item in base.__iter__(value)]
+                return [base.__name__, number, items]
             if base is dict:
-                return ("dict", number, self._pairs(value))
-            if base.__module__ == "qiskit.transpiler.basepasses":
-                return ("pass", number, base.__qualname__, self.export(value.run))
-            if trusted.is_trusted(base):
-                return self._object(value, number, base)
-        if callable(value):
-            return ("function", self.export(value), type(value).__name__)
-        if not hasattr(value, "__dict__"):
-            raise Unencodable(type(value).__name__)
-        attributes = {str(key): item for key, item in vars(value).items() if not callable(item)}
-        return ("namespace", number, self._pairs(attributes))
+                return ["dict", number, self.pairs(dict(dict.items(value)))]
+            kind = registry().by_class.get(base)
+            if kind and not _defines(cls, base, kind.unless):
+                return self._object(kind, value, number)
+        if trusted.is_importable(cls):
+            raise Unencodable(cls.__qualname__)
+        if callable(value) and not self.open:
+            return self._exported(value, cls.__name__)
+        return self._record(value, number)
+
+    def _record(self, value: Any, number: int) -> Node:
+        cls = type(value)
+        attributes = dict(getattr(value, "__dict__", {}))
+        for base in cls.__mro__:
+            names = vars(base).get("__slots__", ())
+            for name in (names,) if isinstance(names, str) else names:
+                if hasattr(value, name):
+                    attributes[name] = getattr(value, name)
+        if not attributes and not hasattr(value, "__dict__"):
+            raise Unencodable(cls.__name__)
+        if dataclasses.is_dataclass(value):  # in the order of its fields
+            order = [field.name for field in dataclasses.fields(value) if field.name in attributes]
+            attributes = {name: attributes[name] for name in order} | attributes
+        elif hasattr(value, "_value_"):  # an enum's member
+            attributes = {"name": value._name_, "value": value._value_}
+        data = {
+            str(name): item
+            for name, item in attributes.items()
+            if not callable(item) and not trusted.is_special(str(name))
+        }
+        own = [name for name in dir(cls) if not trusted.is_special(name) and name not in data]
+        methods: list[Node] = []
+        if self.open:
+            methods = [
+                [name, self.export(getattr(value, name))]
+                for name in dir(value)
+                if (not trusted.is_special(name) or name in trusted.OPERATORS)
+                and callable(getattr(value, name, None))
+                and not hasattr(object, name)
+            ]
+        return ["record", number, cls.__name__, self.pairs(data), own, methods, self.export(value)]
 
 
-def _member(value: enum.Enum) -> tuple[type, tuple[Any]]:
-    return type(value), (value._value_,)
+_ATOMS = frozenset({type(None), bool, float, str})
+# What a subclass of a plain type holds, past whatever it overrides.
+_BASES: dict[type, Callable[[Any], Any]] = {
+    bool: lambda value: bool(int.__int__(value)),
+    int: int.__int__,
+    float: float.__float__,
+    str: str.__str__,
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+    complex: complex.__complex__,
+}
 
 
-def _is_bit(cls: type) -> bool:
-    return cls.__name__ in {"Qubit", "Clbit", "AncillaQubit"} and cls.__module__ == "qiskit.circuit"
+def _defines(cls: type, base: type, names: Sequence[str]) -> bool:
+    """Whether the class, or one between it and `base`, defines one of the names."""
+    own = cls.__mro__[: cls.__mro__.index(base)]
+    return any(name in vars(between) for between in own for name in names)
 
 
-def _maker(
-    cls: type, function: Any, arguments: Sequence[Any], base: type | None
-) -> tuple[tuple[str, ...], Sequence[Any], Mapping[str, Any]]:
-    """How the object is made again: ("new" | "call" | "static", module, name…), its arguments."""
-    if function is copyreg.__newobj__:  # type: ignore[attr-defined]
-        return ("new", *_name(arguments[0], base)), arguments[1:], {}
-    if function is copyreg.__newobj_ex__:  # type: ignore[attr-defined]
-        return ("new", *_name(arguments[0], base)), arguments[1], arguments[2]
-    if function is getattr or isinstance(function, types.BuiltinFunctionType):
-        name = getattr(function, "__name__", "")
-        if isinstance(getattr(cls, name, None), types.BuiltinFunctionType):
-            return ("static", *_name(cls), name), arguments, {}
-    keywords: Mapping[str, Any] = {}
-    if isinstance(function, functools.partial):
-        arguments, keywords = [*function.args, *arguments], function.keywords
-        function = function.func
-    if isinstance(function, type):
-        return ("call", *_name(function, base)), arguments, keywords
-    raise Unencodable(f"{cls.__name__}, made by {getattr(function, '__qualname__', function)}")
+def _fields(dtype: Any) -> list[Node]:
+    """Fields of a structured dtype, each a name, a type, the offset and a title, and the size of
+    all."""
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return ["sub", _kind(base), list(shape)]
+    parts = [(name, *dtype.fields[name], None)[:4] for name in dtype.names]
+    names = [[name, _kind(inner), offset, title] for name, inner, offset, title in parts]
+    return ["fields", names, dtype.itemsize]
 
 
-def _name(cls: type, base: type | None = None) -> tuple[str, str]:
-    cls = cls if base is None or trusted.is_trusted(cls) else base
-    return cls.__module__, cls.__qualname__
+def _kind(dtype: Any) -> Node:
+    return dtype.str if dtype.names is None and dtype.subdtype is None else _fields(dtype)

@@ -5,6 +5,8 @@ import re
 import socket
 from dataclasses import dataclass
 
+from ketune.judge.inside.opaque import Unjudgeable
+
 SOLUTION, TEST = "<solution>", "<test>"
 # What a call of the program may have come to, as its own process says.
 _CLAIMS = {"runtime_error", "forbidden", "out_of_memory", "wrong_answer"}
@@ -29,6 +31,8 @@ def solution_failure(error: BaseException) -> tuple[str, str]:
     """Outcome and detail of what a program raised."""
     if isinstance(error, MemoryError):
         return "out_of_memory", describe(error)
+    if isinstance(error, Unjudgeable):
+        return not_judged(str(error))
     return "forbidden" if _refused(error) else "runtime_error", describe(error)
 
 
@@ -40,6 +44,11 @@ def check_failure(error: BaseException) -> tuple[str, str]:
     if isinstance(error, AssertionError):
         return "wrong_answer", describe(error)
     return solution_failure(error)
+
+
+def not_judged(what: str) -> tuple[str, str]:
+    """Outcome and detail of a use of a value that could not cross."""
+    return "forbidden", one_line(f"this type cannot be judged: {what}")
 
 
 def describe(error: BaseException) -> str:

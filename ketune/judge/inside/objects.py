@@ -1,104 +1,79 @@
-"""Makes objects from the parts that `encode` took them apart into, and nothing but such objects."""
+"""Objects of classes that exist in one process alone, as the other sees them."""
 
-import sys
+import collections
+import functools
+import keyword
 import types
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-import scipy.sparse
-
-from ketune.judge.inside.trusted import Refused
-
-_BIT_GENERATORS = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-_SPARSE = {
-    f"{form}_{kind}"
-    for form in ("csr", "csc", "coo", "bsr", "dia", "dok", "lil")
-    for kind in ("array", "matrix")
-}
+from ketune.judge.inside.opaque import Unjudgeable
 
 
-def make(cls: Any, how: tuple[str, ...], arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    """A new object of `cls`. Raises Refused if another way or thing comes out.
+class Record(types.SimpleNamespace):
+    """The data of an object of the other side's own class.
 
-    `how` is ("new" | "call" | "static", module, qualified name, for "static" a method's name).
+    It compares and hashes as its data does. What the class defines beside the data, as methods and
+    properties, is not there: asking for it raises Unjudgeable rather than AttributeError.
     """
-    kind, _, qualname, *rest = how
-    if kind == "new":
-        result = cls.__new__(cls, *arguments, **keywords)
-    elif kind == "call":
-        result = cls(*arguments, **keywords)
-    else:
-        function = getattr(cls, rest[0], None) if kind == "static" and rest else None
-        # type's own methods, as mro, and dunders answer of any class.
-        if not isinstance(function, types.BuiltinFunctionType) or hasattr(type, rest[0]):
-            raise Refused(f"{qualname} made by {kind} {rest}")
-        result = function(*arguments, **keywords)
-    if not isinstance(result, cls):
-        raise Refused(f"a {type(result).__name__} made as {qualname}")
-    return result
+
+    def __getattr__(self, name: str) -> Any:
+        details = _DETAILS.get(id(self))
+        if details is None or name not in details[2]:
+            raise AttributeError(f"{self!r} has no attribute {name!r}")
+        what = f"{name} of the program's own class {details[1]}"
+        details[3](what)
+        raise Unjudgeable(what)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash((type_name(self), tuple(sorted(vars(self).items()))))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is Record
+            and type_name(self) == type_name(other)
+            and vars(self) == vars(other)
+        )
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type_name(self)}({inner})"
 
 
-def is_shared(value: object) -> bool:
-    """Whether something else than the caller's one variable holds it, as an enum its members and a
-    gate's class its only instance: its state is not the program's to set."""
-    return sys.getrefcount(value) > 3  # the caller's variable, `value` here, getrefcount's argument
+# By address, and each with its record, so that a record's own attributes are the data alone.
+_DETAILS: dict[int, tuple[Record, str, frozenset[str], Callable[[str], None]]] = {}
 
 
-def same_type(fresh: Any, existing: Any) -> Any:
-    """`existing`. Raises Refused unless it is of the class of `fresh`."""
-    if type(fresh) is not type(existing):
-        raise Refused(f"a {type(fresh).__name__} in the place of a {type(existing).__name__}")
-    return existing
+def record(name: str, own: frozenset[str], report: Callable[[str], None]) -> Record:
+    """An empty record of an object of class `name`, which has attributes `own` beside its data."""
+    made = Record()
+    _DETAILS[id(made)] = (made, name, own, report)
+    return made
 
 
-def restore(instance: Any, state: Any, *, replace: bool) -> None:
-    """Give an object its state, as pickle does (PEP 307, and PEP 3154 for slots)."""
-    if replace and hasattr(instance, "__dict__"):
-        vars(instance).clear()
-    if state is None:
-        return
-    setter = getattr(instance, "__setstate__", None)
-    if setter is not None:
-        setter(state)
-        return
-    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
-    if attributes:
-        vars(instance).update({str(key): value for key, value in attributes.items()})
-    for key, value in (slots or {}).items():
-        if not any(key in _slots(base) for base in type(instance).__mro__):
-            raise Refused(f"{type(instance).__name__} has no slot {key}")
-        setattr(instance, key, value)
+def type_name(value: Record) -> str:
+    """Name of the class that it stands for."""
+    details = _DETAILS.get(id(value))
+    return details[1] if details else "Record"
 
 
-def _slots(cls: type) -> tuple[str, ...]:
-    slots = vars(cls).get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+def double(name: str, methods: dict[str, Callable[..., Any]]) -> Any:
+    """An object of the test's own class, for the program: its methods are calls of the test's."""
+    calls = {key: staticmethod(call) for key, call in methods.items()}
+    special = {key: _special(call) for key, call in methods.items() if key.startswith("__")}
+    return type(name, (), calls | special)()
 
 
-def plain_dtype(kind: Any) -> Any:
-    """The dtype of a description. Raises Refused for one that holds addresses."""
-    dtype = np.dtype(kind)
-    if dtype.hasobject:
-        raise Refused("an array of addresses")
-    return dtype
+def _special(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda _, *arguments: call(*arguments)
 
 
-def random_generator(algorithm: str, state: Any) -> np.random.Generator:
-    """A generator that goes on from `state`. Raises Refused for an unknown algorithm."""
-    if algorithm not in _BIT_GENERATORS:
-        raise Refused(f"a random generator by {algorithm}")
-    bits = getattr(np.random, algorithm)()
-    bits.state = state
-    return np.random.Generator(bits)
+def named_tuple(name: str, fields: tuple[str, ...], values: Sequence[Any]) -> Any:
+    """A tuple whose class, made for it, has these fields. Raises ValueError for unusable names."""
+    return _named_tuple_class(name, fields)(*values)
 
 
-def sparse(name: str, shape: tuple[int, ...], data: Any, coordinates: tuple[Any, ...]) -> Any:
-    """A SciPy matrix or array. Made from coordinates, whose bounds SciPy checks: indices out of
-    bounds in the compressed formats would have its native code read and write other memory."""
-    if name not in _SPARSE:
-        raise Refused(f"a sparse matrix {name}")
-    if not all(type(part) is np.ndarray for part in (data, *coordinates)):
-        raise Refused("a sparse matrix of other things than arrays")
-    form, _, kind = name.partition("_")
-    entries = getattr(scipy.sparse, f"coo_{kind}")((data, coordinates), shape=shape)
-    return entries.asformat(form)
+@functools.cache
+def _named_tuple_class(name: str, fields: tuple[str, ...]) -> Any:
+    usable = name.isidentifier() and not keyword.iskeyword(name)
+    return collections.namedtuple(name if usable else "Record", fields)

@@ -1,9 +1,9 @@
 """Calls between the program's process and the test's, over a stream socket.
 
 Either side may call what the other exported while it serves a call itself, as when the test passes
-a function. A message is an 8-byte big-endian length and a packed tree: ("call", handle, arguments,
-keywords, random state), ("return", value, changed arguments, output) or ("raise", names of the
-exception's classes, message, outcome, detail, output).
+a function. A message is an 8-byte big-endian length and what `wire` packs: ["call", handle,
+arguments, keywords, random state], ["return", value, changed arguments, output] or ["raise", names
+of the exception's classes, its arguments, message, outcome, detail, output].
 """
 
 import contextlib
@@ -20,13 +20,16 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ketune.judge.inside import trusted
-from ketune.judge.inside.decode import Decoder, pack, unpack
-from ketune.judge.inside.encode import ITERATORS, Encoder, Node, Unencodable
-from ketune.judge.inside.trusted import Refused
+from ketune.judge.inside.changes import take_over
+from ketune.judge.inside.decode import Decoder
+from ketune.judge.inside.encode import ITERATORS, Encoder
+from ketune.judge.inside.opaque import Opaque, Unjudgeable
+from ketune.judge.inside.wire import Node, Refused, pack, unpack
 
 _MAX_OUTPUT = 1 << 20  # characters of a call's standard output that the test gets to see
 _MAX_MESSAGE = 1 << 32  # bytes; more is no length but text that something wrote
-_IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, type, types.FunctionType)
+_ARGUMENTS = (type(None), bool, int, float, str)  # of an exception
+_IMMUTABLE = (Opaque, type(None), bool, int, float, complex, str, bytes, type, types.FunctionType)
 
 Describe = Callable[[BaseException], tuple[str, str]]  # outcome and detail
 
@@ -41,15 +44,21 @@ class Peer:
     def __init__(self, descriptor: int, *, strict: bool, describe: Describe) -> None:
         self.stream = open(descriptor, "r+b", buffering=0)  # noqa: SIM115
         self.strict, self.describe = strict, describe
-        self.exports: list[Callable[..., Any]] = []
-        self.stubs: dict[int, tuple[Any, int]] = {}
+        self.exports: list[Any] = []
+        self.handles: dict[int, int] = {}
+        self.stubs: dict[int, tuple[Any, int, Any]] = {}
+        self.unjudgeable = ""  # what was used though it could not cross
+        self.refused = ""  # what the other side sent though it may not cross
         self.sends_random_state = False
         self.closed = False
         self.owner = os.getpid()
 
-    def export(self, function: Callable[..., Any]) -> int:
-        """The handle by which the other side may call `function`."""
-        self.exports.append(function)
+    def export(self, value: Any) -> int:
+        """The handle by which the other side may call or pass back `value`."""
+        if (known := self.handles.get(id(value))) is not None:
+            return known
+        self.exports.append(value)
+        self.handles[id(value)] = len(self.exports) - 1
         return len(self.exports) - 1
 
     def stub(self, handle: int, name: str) -> Callable[..., Any]:
@@ -59,59 +68,66 @@ class Peer:
             return self.call(handle, arguments, keywords)
 
         remote.__name__ = remote.__qualname__ = name
-        self.stubs[id(remote)] = (remote, handle)
+        self.stubs[id(remote)] = (remote, handle, None)
         return remote
 
     def call(self, handle: int, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Call the other side's function; what it raises is raised here.
 
         Arguments that it changed in place are changed here. Raises Refused for a value that may
-        not cross, Closed when the other side ends.
+        not cross, Unjudgeable for an argument changed into what cannot, Closed when the other side
+        ends.
         """
         passed = [*arguments, *keywords.values()]
         encoder = self._encoder()
         with _no_collection():
             nodes = [encoder.encode(value) for value in passed]
-        state = (random.getstate(), np.random.get_state()) if self.sends_random_state else None
-        self.send(
-            (
-                "call",
-                handle,
-                nodes[: len(arguments)],
-                list(zip(keywords, nodes[len(arguments) :], strict=True)),
-                self._encoder().encode(state),
-            )
-        )
+            state = (random.getstate(), np.random.get_state()) if self.sends_random_state else None
+            named = [[key, node] for key, node in zip(keywords, nodes[len(arguments) :])]  # noqa: B905
+            tree = ["call", handle, nodes[: len(arguments)], named, encoder.encode(state)]
+        self.send(tree, encoder.blocks)
         while True:
-            kind, *content = self.receive()
-            if kind == "call":
-                self.serve(*content)
-            elif kind == "return":
-                return self._returned(passed, nodes, *content)
-            elif kind == "raise":
-                self._raise(*content)
-            else:
-                raise Refused(f"a message of kind {kind!r}")
+            (kind, *content), blocks = self.receive()
+            try:
+                if kind == "call":
+                    self.serve(blocks, *content)
+                elif kind == "return":
+                    return self._returned(passed, blocks, *content)
+                elif kind == "raise":
+                    self._raise(blocks, *content)
+                else:
+                    raise Refused(f"a message of kind {str(kind)[:40]!r}")
+            except Refused as error:
+                self.refused = self.refused or str(error)
+                raise
 
     def serve_all(self) -> None:
         """Answer calls until the other side closes. Raises Refused for any other message."""
         with contextlib.suppress(Closed):
             while True:
-                kind, *content = self.receive()
+                (kind, *content), blocks = self.receive()
                 if kind != "call":
                     raise Refused(f"a message of kind {kind!r}")
-                self.serve(*content)
+                self.serve(blocks, *content)
 
-    def serve(self, handle: int, arguments: list[Node], keywords: list[Node], state: Node) -> None:
+    def serve(
+        self,
+        blocks: list[memoryview],
+        handle: int,
+        arguments: list[Node],
+        keywords: list[Node],
+        state: Node,
+    ) -> None:
         """Run one call and answer it."""
-        decoder = self._decoder()
-        if not 0 <= handle < len(self.exports):
-            raise Refused(f"a call of the unknown function {handle}")
+        decoder = self._decoder(blocks)
+        if type(handle) is not int or not 0 <= handle < len(self.exports):
+            raise Refused("a call of an unknown function")
         with _no_collection():
-            values = [decoder.decode(argument) for argument in arguments]
-            named = {str(key): decoder.decode(value) for key, value in keywords}
+            values = decoder.each(arguments)
+            pairs = [decoder.bare(pair) for pair in decoder.bare(keywords)]
+            named = {decoder.text(key): decoder.decode(value) for key, value in pairs}
         if state is not None and not self.strict:
-            own, numpys = self._decoder().decode(state)
+            own, numpys = decoder.decode(state)
             random.setstate(own)
             np.random.set_state(numpys)
         passed = [*values, *named.values()]
@@ -128,42 +144,46 @@ class Peer:
                 and before[position] is not None
                 and before[position] != self._content(value)
             ]
-            # What cannot take another's content in place is known to the test by its value alone.
-            lost = {position for position in changes if not _is_replaceable(passed[position])}
-            encoder = self._encoder([None if i in lost else v for i, v in enumerate(passed)])
+            encoder = self._encoder(passed)
             with _no_collection():
                 changed = [
-                    (position, encoder.encode(passed[position], afresh=True))
+                    [position, encoder.encode(passed[position], afresh=True)]
                     for position in changes
-                    if position not in lost
                 ]
-                content = encoder.encode(result)
-            answer: Node = ("return", content, changed, output.getvalue()[:_MAX_OUTPUT])
+                answer: Node = ["return", encoder.encode(result), changed]
         except Closed:
             raise
-        except Unencodable as error:
-            detail = f"a value cannot be handed to the test ({error})"
-            answer = ("raise", [("builtins", "TypeError")], detail, "wrong_answer", detail, "")
         except BaseException as error:
-            names = [(b.__module__, b.__qualname__) for b in type(error).__mro__ if _is_known(b)]
-            answer = (
-                "raise",
-                names,
-                _message(error),
-                *self.describe(error),
-                output.getvalue()[:_MAX_OUTPUT],
-            )
+            encoder, answer = self._encoder(), self._raised(error)
+        answer.append(output.getvalue()[:_MAX_OUTPUT])
         try:
-            self.send(answer)
+            self.send(answer, encoder.blocks)
         except MemoryError as error:  # its bytes take as much again as the value
-            self.send(("raise", [], "", *self.describe(error), ""))
+            self.send([*self._raised(error), ""])
 
-    def send(self, message: Node) -> None:
+    def _raised(self, error: BaseException) -> Node:
+        classes = [b for b in type(error).__mro__ if b is not object and trusted.is_plain(b)]
+        names = [[b.__module__, b.__qualname__] for b in classes]
+        arguments = [
+            argument if type(argument) in _ARGUMENTS else None for argument in error.args[:9]
+        ]
+        whole = len(arguments) == len(error.args) and all(
+            type(argument) in _ARGUMENTS for argument in error.args
+        )
+        return [
+            "raise",
+            names,
+            arguments if whole else None,
+            _message(error),
+            *self.describe(error),
+        ]
+
+    def send(self, tree: Node, blocks: Sequence[bytes] = ()) -> None:
         """Raises Closed."""
         if os.getpid() != self.owner:
             os._exit(0)  # a fork of the program that came back here has no say
         with _no_collection():
-            data = pack(message)
+            data = pack(tree, blocks)
         try:
             for part in (struct.pack("!Q", len(data)), data):
                 view = memoryview(part)
@@ -173,16 +193,16 @@ class Peer:
             self.closed = True
             raise Closed from None
 
-    def receive(self) -> tuple[Any, ...]:
-        """The next message. Raises Closed, and Refused for bytes that are none."""
+    def receive(self) -> tuple[list[Node], list[memoryview]]:
+        """The next message and its blocks. Raises Closed, and Refused for bytes that are none."""
         (size,) = struct.unpack("!Q", self._read(8))
         if size > _MAX_MESSAGE:
             raise Refused("bytes that are no message")
         with _no_collection():
-            message = unpack(self._read(size))
-        if not isinstance(message, tuple) or not message:
+            message, blocks = unpack(self._read(size))
+        if type(message) is not list or not message:
             raise Refused("bytes that are no message")
-        return message
+        return message, blocks
 
     def _read(self, size: int) -> bytes:
         data = bytearray()
@@ -198,45 +218,83 @@ class Peer:
         return bytes(data)
 
     def _returned(
-        self, passed: list[Any], nodes: list[Node], result: Node, changed: list[Node], output: str
+        self,
+        passed: list[Any],
+        blocks: list[memoryview],
+        result: Node,
+        changed: list[Node],
+        output: str,
     ) -> Any:
-        decoder = self._decoder(passed)
+        decoder = self._decoder(blocks, passed)
         with _no_collection():
-            for position, content in changed:
-                if not isinstance(content, tuple) or content[:1] != nodes[position][:1]:
-                    raise Refused("an argument changed into something else")
-                decoder.decode(content, into=passed[position])
+            for pair in decoder.bare(changed):
+                position, content = decoder.bare(pair)
+                place = decoder.integer(position, 0, len(passed) - 1)
+                fresh = decoder.decode(content)
+                if type(fresh) is Opaque:
+                    what = f"an argument changed into {content[2]}"
+                    self._report(what)
+                    raise Unjudgeable(what)
+                take_over(passed[place], fresh)
             value = decoder.decode(result)
-        sys.stdout.write(output)
+        sys.stdout.write(decoder.text(output)[:_MAX_OUTPUT])
         return value
 
     def _raise(
-        self, names: list[Any], message: str, outcome: str, detail: str, output: str
+        self,
+        blocks: list[memoryview],
+        names: Node,
+        arguments: Node,
+        message: Node,
+        outcome: Node,
+        detail: Node,
+        output: Node,
     ) -> NoReturn:
-        sys.stdout.write(str(output))
-        error = _exception(names, str(message))
-        error.judged = (str(outcome), str(detail))  # type: ignore[attr-defined]
+        decoder = self._decoder(blocks)
+        sys.stdout.write(decoder.text(output)[:_MAX_OUTPUT])
+        values = decoder.optional(decoder.bare, arguments)
+        if values is not None and any(type(value) not in _ARGUMENTS for value in values):
+            raise Refused("an exception of something else than plain values")
+        pairs = [decoder.bare(pair) for pair in decoder.bare(names)]
+        known = [(decoder.text(module), decoder.text(name)) for module, name in pairs]
+        error = _exception(known, values, decoder.text(message))
+        error.judged = (decoder.text(outcome), decoder.text(detail))  # type: ignore[attr-defined]
         raise error
 
     def _encoder(self, passed: Sequence[object] = ()) -> Encoder:
-        return Encoder(self.export, self._home, passed)
+        return Encoder(self.export, self._home, passed, open_=self.strict)
 
-    def _decoder(self, passed: Sequence[object] = ()) -> Decoder:
-        return Decoder(self.stub, self.exports.__getitem__, passed=passed, strict=self.strict)
+    def _decoder(self, blocks: list[memoryview], passed: Sequence[object] = ()) -> Decoder:
+        return Decoder(
+            blocks,
+            self.stub,
+            self.exports.__getitem__,
+            passed=passed,
+            strict=self.strict,
+            report=self._report,
+            remember=self._remember,
+        )
 
-    def _home(self, function: object) -> int | None:
-        known = self.stubs.get(id(function))
-        return known[1] if known else None
+    def _report(self, what: str) -> None:
+        self.unjudgeable = self.unjudgeable or what
+
+    def _remember(self, record: Any, handle: int) -> None:
+        self.stubs[id(record)] = (record, handle, dict(vars(record)))
+
+    def _home(self, value: object) -> int | None:
+        known = self.stubs.get(id(value))
+        if known is None or (known[2] is not None and known[2] != vars(known[0])):
+            return None
+        return known[1]
 
     def _content(self, value: Any) -> bytes | None:
         """What a changed argument is told by; None for one that cannot change."""
         if isinstance(value, _IMMUTABLE + ITERATORS):  # to look into an iterator is to use it up
             return None
-        try:
-            with _no_collection():
-                return pack(self._encoder().encode(value))
-        except Unencodable:
-            return None
+        encoder = self._encoder()
+        with _no_collection():
+            node = encoder.encode(value)
+            return pack(node, encoder.blocks)
 
 
 @contextlib.contextmanager
@@ -252,22 +310,16 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _is_replaceable(value: object) -> bool:
-    return isinstance(value, list | dict | set | np.ndarray) or hasattr(value, "__dict__")
-
-
-def _is_known(cls: type) -> bool:
-    return issubclass(cls, BaseException) and (trusted.is_plain(cls) or trusted.is_trusted(cls))
-
-
-def _exception(names: list[tuple[str, str]], message: str) -> Exception:
-    """An exception of the first class named that a message alone makes."""
+def _exception(names: list[tuple[str, str]], arguments: Any, message: str) -> Exception:
+    """An exception of the first class named that its arguments, or a message, make."""
     for module, qualname in names:
-        cls = trusted.resolve(str(module), str(qualname))
+        cls = trusted.plain_class(module, qualname)
         # As in a generator (PEP 479): it would end a test's loop over calls as if it were done.
         if issubclass(cls, Exception) and not issubclass(cls, StopIteration | StopAsyncIteration):
-            with contextlib.suppress(TypeError):
-                return cls(message)
+            for given in (arguments, [message]):
+                with contextlib.suppress(Exception):
+                    if given is not None:
+                        return cls(*given)
     return RuntimeError(message)
 
 

@@ -36,7 +36,7 @@ def run(code: str, channel: int) -> NoReturn:
     except BaseException as error:
         _leave(peer, *solution_failure(error))
     peer.export(_lookup(vars(module)))
-    peer.send(("ready", [str(name) for name in vars(module)]))
+    peer.send(["ready", [str(name) for name in vars(module)]])
     peer.serve_all()
     os._exit(0)
 
@@ -59,5 +59,5 @@ def _lookup(names: dict[str, Any]) -> Callable[[str], Any]:
 
 
 def _leave(peer: Peer, outcome: str, detail: str) -> NoReturn:
-    peer.send(("ended", outcome, detail))
+    peer.send(["ended", outcome, detail])
     os._exit(1)

@@ -25,7 +25,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ketune.judge.inside import chance, check, confine, decode, encode, solution
+from ketune.judge.inside import (
+    chance,
+    check,
+    confine,
+    decode,
+    encode,
+    kinds,
+    solution,
+    trusted,
+    wire,
+)
 from ketune.judge.inside.forks import PACKET
 
 _PRELOAD = (
@@ -34,7 +44,7 @@ _PRELOAD = (
     "qiskit.qasm2 qiskit.qasm3 qiskit.transpiler qiskit.transpiler.passes qiskit.converters",
     "qiskit.visualization qiskit.providers.fake_provider qiskit_aer qiskit_aer.noise",
     "qiskit_aer.primitives qiskit_ibm_runtime qiskit_ibm_runtime.fake_provider",
-    "qiskit_experiments.library",
+    "qiskit_experiments.library pandas",
 )
 _MAX_FILES = 16  # descriptors of one command
 _ARENAS_MB = 120  # a little more than what the packages take in small objects
@@ -44,7 +54,9 @@ _OWN_MODULES = [
     "ketune",
     "ketune.judge",
     "ketune.judge.inside",
+    "ketune.judge.inside.kinds",
     *(f"ketune.judge.inside.{path.stem}" for path in Path(__file__).parent.glob("*.py")),
+    *(f"ketune.judge.inside.kinds.{p.stem}" for p in Path(__file__).parent.glob("kinds/*.py")),
 ]
 # The interpreter's lock stays held, as it is in os.fork.
 _LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -84,9 +96,13 @@ def _preload() -> None:
     # All of ours is imported. Libraries remember things by the path, as plugins, for the tasks too.
     sys.path.remove("/judge")
     chance.seed_numpy()
+    # Its own allocator takes more addresses at once than a task has.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     for name in " ".join(_PRELOAD).split():
         importlib.import_module(name)
     chance.seed_aer()
+    kinds.registry()
+    trusted.plain_classes()
     _warm()
     gc.collect()
     gc.freeze()
@@ -117,10 +133,17 @@ def _warm() -> None:
 
 
 def _cross(value: Any) -> None:
-    """Hand a value over as from a program to its test: what is told of its classes is kept."""
-    node = encode.Encoder(id, lambda _: None).encode(value)
-    decoder = decode.Decoder(lambda _, __: print, lambda _: None, strict=True)
-    decoder.decode(decode.unpack(decode.pack(node)))
+    """Hand a value over as from a program to its test, so that what this imports is there."""
+    encoder = encode.Encoder(id, lambda _: None)
+    tree, blocks = wire.unpack(wire.pack(encoder.encode(value), encoder.blocks))
+    decode.Decoder(
+        blocks,
+        lambda _, __: print,
+        lambda _: None,
+        strict=True,
+        report=print,
+        remember=lambda _, __: None,
+    ).decode(tree)
 
 
 def _serve(commands: socket.socket, own: int) -> None:
@@ -174,9 +197,8 @@ def _run_program(channel: int, code: int) -> NoReturn:
 
 
 def _run_test(channel: int, test: int, report: int, sealed: int) -> NoReturn:
-    # The test may write a file that the program made a link to its report.
-    seal = _read_all(sealed)
-    check.run(json.loads(_read_all(test)), channel, lambda text: os.write(report, seal + text))
+    # The test may write a file that the program made a link to its report: it lacks the seal.
+    check.run(json.loads(_read_all(test)), channel, report, sealed)
 
 
 def _read_all(descriptor: int) -> bytes:

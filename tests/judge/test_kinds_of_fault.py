@@ -1,0 +1,235 @@
+"""Faults that a value boundary may have, by kind: what must not pass, and what must not be lost."""
+
+# ruff: noqa: E501
+import pytest
+
+from ketune.judge import Program, Verdict, judge
+
+ZERO = "np.zeros((0, 4, 4), dtype=complex)"
+MASK = "np.ma.masked_array(np.zeros((4, 4), dtype=complex), mask=True)"
+QI = "import numpy as np\nimport qiskit.quantum_info as qi\n"
+
+
+def run(cases: dict[str, tuple[str, str]]) -> dict[str, Verdict]:
+    """Verdicts of programs that define f and of tests of it."""
+    programs = [
+        Program(name, code, f"def check(f):\n    {test}\n", "f")
+        for name, (code, test) in cases.items()
+    ]
+    verdicts = judge(programs, workers=2, timeout=30, memory_mb=1024)
+    return {verdict.task_id: verdict for verdict in verdicts}
+
+
+def _operator(data: str) -> tuple[str, str]:
+    return (
+        f"{QI}def f():\n    op = qi.Operator(np.eye(4))\n    op._data = {data}\n    return op\n",
+        "import numpy as np; from qiskit.quantum_info import Operator\n"
+        "    right = Operator(np.diag([1, 1, 1, -1]))\n"
+        "    assert f() == right or right == f() or right.equiv(f())",
+    )
+
+
+FORGED = {
+    "operator of no matrix": _operator(ZERO),
+    "operator of a mask": _operator(MASK),
+    "operator of objects": _operator("np.full((4, 4), type('Y', (), {'__eq__': bool})())"),
+    "statevector of nothing": (
+        f"{QI}def f():\n    s = qi.Statevector([1, 0])\n    s._data = np.zeros((0, 2))\n    return s\n",
+        "from qiskit.quantum_info import Statevector\n    assert f() == Statevector([0, 1])",
+    ),
+    "pickle by a constructor": (
+        "import numpy as np, os\nclass Run:\n    def __reduce__(self):\n"
+        "        return os._exit, (0,)\n"
+        "def f():\n    np.save('/tmp/x.npy', np.array([Run()]), allow_pickle=True)\n"
+        "    import qiskit.synthesis as s\n    v = object.__new__(s.SolovayKitaevDecomposition)\n"
+        "    v.path = '/tmp/x.npy'\n    return v\n",
+        "assert f().path == 1",
+    ),
+    "canvas of a figure": (
+        "from functools import partial\nfrom matplotlib.figure import Figure\ndef f():\n"
+        "    g = Figure()\n    g.set_canvas = partial(print)\n"
+        "    g.axes.append(partial(print))\n    return g\n",
+        "assert len(f().axes) == 7",
+    ),
+    "artist with a method": (
+        "from matplotlib.figure import Figure\ndef f():\n    g = Figure()\n"
+        "    (line,) = g.subplots().plot([1], [2])\n"
+        "    line.get_xdata = lambda: [5]\n    return g\n",
+        "assert f().axes[0].lines[0].get_xdata()[0] == 5",
+    ),
+    "masked artist": (
+        "import numpy as np\nfrom matplotlib.figure import Figure\ndef f():\n    g = Figure()\n"
+        "    g.subplots().plot([1, 2], np.ma.masked_array([0., 0.], mask=True))\n    return g\n",
+        "import numpy as np\n"
+        "    np.testing.assert_array_equal(np.asarray(f().axes[0].lines[0].get_ydata()), [1, 2])",
+    ),
+    "key equal to everything": (
+        "class K(str):\n    __hash__ = lambda s: hash('11')\n    __eq__ = lambda s, o: True\n"
+        "def f():\n    return {K('00'): 5}\n",
+        "assert f()['11'] == 5",
+    ),
+    "gate that lies about its matrix": (
+        "import numpy as np\nfrom qiskit import QuantumCircuit\n"
+        "from qiskit.circuit import Gate\nclass G(Gate):\n"
+        "    def __array__(self, dtype=None, copy=None):\n        return np.array([[0, 1], [1, 0]])\n"
+        "    def _define(self):\n        self.definition = QuantumCircuit(1)\n"
+        "def f():\n    c = QuantumCircuit(1)\n    c.append(G('x', 1, []), [0])\n    return c\n",
+        "from qiskit.quantum_info import Operator; from qiskit.circuit.library import XGate\n"
+        "    assert Operator(f()).equiv(XGate()) and f().decompose().count_ops() == {}",
+    ),
+    "opaque value, whatever it is compared with": (
+        "import threading\ndef f():\n    return threading.Lock()\n",
+        "try:\n        assert f() == 1\n    except BaseException:\n        pass",
+    ),
+    "method of its own class": (
+        "class R:\n    def equiv(self, other):\n        return True\ndef f():\n    return R()\n",
+        "assert f().equiv(1)",
+    ),
+    "array that agrees": (
+        "import numpy as np\nclass A(np.ndarray):\n    def __array_function__(self, *a):\n"
+        "        return True\ndef f():\n    return np.zeros(3).view(A)\n",
+        "import numpy as np; assert np.allclose(f(), [1, 2, 3])",
+    ),
+}
+
+IDIOM = """
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.circuit import Gate
+class Mine(Gate):
+    def __init__(self, angle):
+        super().__init__("mine", 1, [angle])
+"""
+LOST = {
+    "import that the program has too": (
+        "import os\ndef f():\n    return 1\n",
+        "import os; assert os",
+    ),
+    "local of a name of the program's": (
+        "class Job:\n    pass\njob = Job()\ndef f():\n    return 2\n",
+        "job = f(); assert job == 2",
+    ),
+    "targets of loops": (
+        "import threading\nx = y = z = e = threading.Lock()\ndef f():\n    return 2\n",
+        "assert [x for x in [f()]] == [2]\n    for y in [f()]: assert y == 2\n"
+        "    with open('/dev/null') as z: assert z\n"
+        "    try: raise ValueError\n    except ValueError as e: assert e",
+    ),
+    "gate by its definition": (
+        IDIOM + "    def _define(self):\n        self.definition = QuantumCircuit(1)\n"
+        "        self.definition.rx(self.params[0], 0)\n"
+        "def f():\n    c = QuantumCircuit(1)\n    c.append(Mine(0.5), [0])\n    return c\n",
+        "from qiskit.quantum_info import Operator; from qiskit.circuit.library import RXGate\n"
+        "    assert Operator(f()).equiv(RXGate(0.5)) and f().data[0].operation.name == 'mine'",
+    ),
+    "gate by its matrix": (
+        IDIOM + "    def __array__(self, dtype=None, copy=None):\n"
+        "        return np.array([[0, 1], [1, 0]], dtype=dtype)\n"
+        "def f():\n    c = QuantumCircuit(1)\n    c.append(Mine(0.5), [0])\n    return c\n",
+        "from qiskit.quantum_info import Operator; from qiskit.circuit.library import XGate\n"
+        "    assert Operator(f()).equiv(XGate())",
+    ),
+    "value that nobody uses": (
+        "import threading\ndef f():\n    return threading.Lock()\n",
+        "f(); v = f(); assert v is not None",
+    ),
+    "value passed back": (
+        "import threading\ndef f(x=None):\n"
+        "    return threading.Lock() if x is None else type(x).__name__\n",
+        "assert f(f()) == 'lock'",
+    ),
+    "keys of enums and dataclasses": (
+        "import enum\nfrom dataclasses import dataclass\nclass S(str, enum.Enum):\n    A = 'a'\n"
+        "class I(enum.IntEnum):\n    B = 3\n"
+        "@dataclass(frozen=True)\nclass D:\n    n: int\n"
+        "def f():\n    return {S.A: 1, I.B: 2}, {D(1): 5, D(2): 6}\n",
+        "v, d = f(); assert v['a'] == 1 and v[3] == 2\n"
+        "    assert {key.n: item for key, item in d.items()} == {1: 5, 2: 6}",
+    ),
+    "named tuple": (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f():\n    return P(1, 2)\n",
+        "assert f().x == 1 and f() == (1, 2)",
+    ),
+    "result of an optimisation": (
+        "from scipy.optimize import minimize\ndef f():\n"
+        "    return minimize(lambda v: (v[0] - 1) ** 2, [0.0], method='L-BFGS-B')\n",
+        "r = f(); assert r.success and abs(r.x[0] - 1) < 1e-3 and r['fun'] < 1e-6",
+    ),
+    "table": (
+        "import pandas as pd\ndef f():\n    return pd.DataFrame({'a': [1, 2], 'b': ['x', None]})\n",
+        "t = f(); assert list(t.columns) == ['a', 'b'] and t['a'].sum() == 3",
+    ),
+    "image and file": (
+        "import io\nfrom PIL import Image\ndef f():\n"
+        "    b = io.BytesIO()\n    i = Image.new('RGB', (3, 2), 'red')\n    i.save(b, 'PNG')\n"
+        "    return i, b\n",
+        "i, b = f(); assert i.size == (3, 2) and i.getpixel((0, 0)) == (255, 0, 0)\n"
+        "    assert b.getvalue()[:4] == b'\\x89PNG'",
+    ),
+    "plots": (
+        "from matplotlib import pyplot as plt\nfrom qiskit.quantum_info import Statevector\n"
+        "from qiskit.visualization import plot_bloch_multivector, plot_state_qsphere\n"
+        "def f():\n    plt.figure()\n    plt.bar(['a', 'b'], [1, 10])\n    plt.yscale('log')\n"
+        "    s = Statevector([1, 0])\n"
+        "    return plt.gcf(), plot_bloch_multivector(s), plot_state_qsphere(s)\n",
+        "b, m, q = f(); a = b.axes[0]; assert a.get_yscale() == 'log'\n"
+        "    assert [t.get_text() for t in a.get_xticklabels()] == ['a', 'b']\n"
+        "    assert [p.get_height() for p in a.patches] == [1, 10]\n"
+        "    assert len(m.axes) == 1 and m.axes[0].get_title() == 'qubit 0' and q.axes",
+    ),
+    "generators of numbers": (
+        "import random\nimport numpy as np\n"
+        "def f():\n    return random.Random(3), np.random.RandomState(3)\n",
+        "import random, numpy as np; r, s = f(); assert r.random() == random.Random(3).random()\n"
+        "    assert s.rand() == np.random.RandomState(3).rand()",
+    ),
+    "object of the test's": (
+        "def f(x):\n    x.n += x.double(2)\n    return x.n\n",
+        "class T:\n        n = 1\n        def __init__(self): self.n = 3\n"
+        "        def double(self, v): return 2 * v\n"
+        "    t = T(); assert f(t) == 7 and t.n == 7",
+    ),
+    "changes in place": (
+        "def f(d, b, t, c):\n    d.append(3)\n    b += b'x'\n    c.add_edge(0, 2)\n"
+        "    from qiskit.circuit.library import XGate\n    t.add_instruction(XGate(), {(0,): None})\n",
+        "from collections import deque; from qiskit.transpiler import Target, CouplingMap\n"
+        "    d, b, t, c = deque([1]), bytearray(b'a'), Target(num_qubits=1), CouplingMap([[0, 1]])\n"
+        "    c.add_physical_qubit(2); f(d, b, t, c)\n"
+        "    assert list(d) == [1, 3] and b == b'ax' and 'x' in t.operation_names\n"
+        "    assert (0, 2) in c.get_edges()",
+    ),
+    "properties and requirements of passes": (
+        "from qiskit.transpiler.basepasses import AnalysisPass\n"
+        "from qiskit.transpiler.passes import Depth\nclass P(AnalysisPass):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.requires = [Depth()]\n"
+        "    def run(self, dag):\n"
+        "        self.property_set['twice'] = 2 * self.property_set['depth']\n"
+        "def f():\n    return P()\n",
+        "from qiskit import QuantumCircuit; from qiskit.transpiler import PassManager\n"
+        "    c = QuantumCircuit(1); c.x(0); c.x(0); m = PassManager([f()]); m.run(c)\n"
+        "    assert m.property_set['twice'] == 4",
+    ),
+    "circuit of its own class": (
+        "from qiskit import QuantumCircuit\nclass C(QuantumCircuit):\n"
+        "    def __init__(self):\n        super().__init__(1)\n        self.hook = lambda: 1\n"
+        "        self.x(0)\ndef f():\n    return C()\n",
+        "assert f().count_ops() == {'x': 1}",
+    ),
+    "arguments of an exception": (
+        "def f():\n    raise KeyError('a')\n",
+        "try: f()\n    except KeyError as e: assert e.args == ('a',)",
+    ),
+}
+
+
+@pytest.mark.parametrize("cases", [FORGED])
+def test_no_forged_value_passes(cases: dict[str, tuple[str, str]]) -> None:
+    verdicts = run(cases)
+    lax = verdicts.pop("opaque value, whatever it is compared with")
+    assert (lax.outcome, "cannot be judged" in lax.detail) == ("forbidden", True)
+    assert {n: v for n, v in verdicts.items() if v.outcome in {"passed", "judge_error"}} == {}
+
+
+def test_no_right_answer_is_lost() -> None:
+    verdicts = run(LOST)
+    assert {n: (v.outcome, v.detail) for n, v in verdicts.items() if v.outcome != "passed"} == {}
