@@ -14,6 +14,9 @@ _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 # Fonts for matplotlib and graphviz, the dynamic linker's cache, and Debian's command links.
 _ETC = ("/etc/fonts", "/etc/ld.so.cache", "/etc/alternatives")
 
+# Not /dev/zero: what is mapped of it is memory that no process's count shows.
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
+
 # A virtual environment moves here: the repository that holds it may lie under /tmp, which every
 # task covers, and its path is nobody's business.
 _VENV = Path("/venv")
@@ -100,7 +103,9 @@ def command() -> list[str]:
         arguments += ["--ro-bind", str(path), str(path)]
     # A namespace package there: the server imports its own modules and nothing else of ours.
     arguments += ["--ro-bind", str(INSIDE), "/judge/ketune/judge/inside"]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    arguments += ["--proc", "/proc", "--tmpfs", "/dev", "--dir", "/dev/shm", "--tmpfs", "/tmp"]
+    for name in _DEVICES:
+        arguments += ["--dev-bind", name, name]
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
     start = (
         "import sys; sys.path.insert(0, '/judge'); import ketune.judge.inside.server as s; s.main()"

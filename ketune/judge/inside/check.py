@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, NoReturn
 
-from ketune.judge.inside import trusted
+from ketune.judge.inside import files, trusted
 from ketune.judge.inside.failures import TEST, Ended, check_failure, one_line
 from ketune.judge.inside.peer import Closed, Peer
 
@@ -67,7 +67,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     candidate = None
     if entry_point:
         candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
-    scope |= {"__name__": "test", "__file__": TEST}
+    scope |= {"__name__": "test", "__file__": TEST, "open": files.open_scratch}
     _guard(exec, test.code, scope)
     for name, takes_candidate in test.calls:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))
