@@ -240,7 +240,7 @@ class _Stream:
         """Start as many programs as there are free workers and memory; a suspect runs alone."""
         while self.waiting and len(self.running) < self.workers:
             number, attempt = next(iter(self.waiting.items()))
-            if attempt.alone and self.running or not self.has_memory():
+            if (attempt.alone and self.running) or not self.has_memory():
                 return
             self.submit(number, self.waiting.pop(number))
             if attempt.alone:

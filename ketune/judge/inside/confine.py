@@ -148,9 +148,9 @@ def limit(memory_mb: int, proc: int, descriptors: tuple[int, ...]) -> None:
     `proc` is this process's /proc. A machine out of memory ends tasks before anything else.
     """
     there = functools.partial(os.open, dir_fd=proc)
-    with open("self/statm", encoding="ascii", opener=there) as file:  # noqa: PTH123
+    with open("self/statm", encoding="ascii", opener=there) as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
-    with open("self/oom_score_adj", "w", encoding="ascii", opener=there) as file:  # noqa: PTH123
+    with open("self/oom_score_adj", "w", encoding="ascii", opener=there) as file:
         file.write("1000")
     _close_all_but({0, 1, 2, *descriptors})
     bounds = {

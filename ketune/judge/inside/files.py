@@ -4,8 +4,6 @@ No path of the test's process leads to what the program wrote: it is there as a 
 only (`confine.SCRATCH`). So no library can be made to load it, whatever path the program hands out.
 """
 
-import builtins
-import io
 import os
 import posixpath
 import stat
@@ -20,14 +18,13 @@ def open_scratch(file: Any, mode: str = "r", *arguments: Any, **keywords: Any) -
     """`open` as a test names it: what lies in /tmp is the program's, a regular file reached
     through no symbolic link. Raises OSError."""
     if not isinstance(file, str | bytes | os.PathLike):
-        return builtins.open(file, mode, *arguments, **keywords)
+        return open(file, mode, *arguments, **keywords)  # noqa: PTH123
     path = posixpath.normpath(posixpath.join(_ROOT, os.fsdecode(file)))
     if not path.startswith(f"{_ROOT}/"):
-        return builtins.open(file, mode, *arguments, **keywords)
+        return open(file, mode, *arguments, **keywords)  # noqa: PTH123
     parts = path.removeprefix(f"{_ROOT}/").split("/")
-    return io.open(  # noqa: UP020, the mode's flags come from it
-        file, mode, *arguments, **keywords, opener=lambda _, flags: _descend(parts, flags)
-    )
+    keywords["opener"] = lambda _, flags: _descend(parts, flags)
+    return open(file, mode, *arguments, **keywords)  # noqa: PTH123
 
 
 def _descend(parts: list[str], flags: int) -> int:

@@ -155,7 +155,7 @@ def _program(architecture: int, column: int, denied: dict[str, _Numbers]) -> Ite
 
 
 def _case(number: int, argument: int, judge: list[bytes], *, high: bool = False) -> Iterator[bytes]:
-    """For the call `number`: `judge` looks at one argument's low half (or `high`); goes on after."""
+    """Have `judge` look at the low (or `high`) half of an argument of the call `number`."""
     yield _instruction(_EQUAL, 0, len(judge) + 2, number)
     yield _instruction(_LOAD, 0, 0, 16 + 8 * argument + 4 * high)
     yield from judge

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from ketune.judge.inside import supervisor
 from ketune.judge.inside.forks import Forks
-from ketune.judge.inside.usage import Watch
+from ketune.judge.inside.usage import Processes
 
 _TRIAL_CODE = "def answer():\n    return 42\n"
 _TRIAL_TEST = {
@@ -45,8 +45,8 @@ def main() -> None:
     theirs.close()
     try:
         forks = Forks(ours, process)
-        watch = Watch(process)
-        trial = supervisor.run_task(forks, watch, _trial_files(), 60, 1024)
+        others = Processes()
+        trial = supervisor.run_task(forks, others, _trial_files(), 60, 1024)
     except Exception as error:
         send({"unavailable": f"{type(error).__name__}: {error}"})
         return
@@ -57,7 +57,7 @@ def main() -> None:
     with requests:
         while received := _receive(requests):
             threading.Thread(
-                target=_answer, args=(send, forks, watch, *received), daemon=True
+                target=_answer, args=(send, forks, others, *received), daemon=True
             ).start()
 
 
@@ -71,10 +71,14 @@ def _become_template(commands: socket.socket) -> NoReturn:
 
 
 def _answer(
-    send: "_Replies", forks: Forks, watch: Watch, request: dict[str, Any], files: tuple[int, int]
+    send: "_Replies",
+    forks: Forks,
+    others: Processes,
+    request: dict[str, Any],
+    files: tuple[int, int],
 ) -> None:
     try:
-        result = supervisor.run_task(forks, watch, files, request["timeout"], request["memory_mb"])
+        result = supervisor.run_task(forks, others, files, request["timeout"], request["memory_mb"])
     except BaseException as error:
         result = supervisor.Result("runtime_error", f"{type(error).__name__}: {error}", fault=True)
     send({"id": request["id"], **asdict(result)})

@@ -13,13 +13,12 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ketune.judge.inside import confine
 from ketune.judge.inside.forks import Confined, Forks
 from ketune.judge.inside.groups import new_group
-from ketune.judge.inside.usage import Watch
+from ketune.judge.inside.usage import Meter, Processes
 
 # Seconds between two looks at the task's processes; a look that takes long is rarer.
 _WATCH, _MAX_WATCH, _LOOK_SHARE = 0.02, 0.1, 10
@@ -66,7 +65,7 @@ class _Process:
 
 
 def run_task(
-    forks: Forks, watch: Watch, files: tuple[int, int], timeout: float, memory_mb: int
+    forks: Forks, others: Processes, files: tuple[int, int], timeout: float, memory_mb: int
 ) -> Result:
     """Run a program against its test, each in one of `files` (descriptors), confined.
 
@@ -78,7 +77,9 @@ def run_task(
         program, checker, report = _start(forks, kept, files, seal, memory_mb)
         program.wait_confined()
         checker.wait_confined()
-        received = _watch(program, checker, report, start + timeout, memory_mb, watch)
+        roots = [process.confined.id for process in (program, checker)]
+        meter = Meter(others, forks.template, roots, memory_mb * confine.MEBIBYTE)
+        received = _watch(program, checker, report, start + timeout, meter)
         result = (
             _decide(received, seal, program, checker) if isinstance(received, bytes) else received
         )
@@ -132,8 +133,7 @@ def _watch(
     checker: _Process,
     report: int,
     deadline: float,
-    memory_mb: int,
-    watch: Watch,
+    meter: Meter,
 ) -> bytes | Result:
     """What the test's process reported until it closed, or the verdict of a broken limit."""
     poll = select.poll()
@@ -150,7 +150,7 @@ def _watch(
             # A program that writes without end is read at the pace of the looks.
             for process in processes:
                 process.drain()
-            before, excess = excess, _excess(processes, memory_mb, watch)
+            before, excess = excess, _excess(meter)
             # Twice: a process that is about to run another program counts as two of its size.
             if before and excess:
                 return excess
@@ -203,16 +203,16 @@ def _explain_end(process: _Process, whose: str = "") -> Result | None:
     return Result("runtime_error", f"{whose}ended by {signal.Signals(number).name}", fault=fault)
 
 
-def _excess(processes: Sequence[_Process], memory_mb: int, watch: Watch) -> Result | None:
+def _excess(meter: Meter) -> Result | None:
     """The verdict on a task whose processes together are too many or too large, else None.
 
     The limits of `confine` hold per process; a program may start several.
     """
-    usage = watch.look([process.confined.id for process in processes])
+    usage = meter.look()
     if usage.processes > _MAX_PROCESSES or usage.threads > _MAX_THREADS:
         detail = f"more than {_MAX_PROCESSES} processes or {_MAX_THREADS} threads"
         return Result("forbidden", detail)
-    if usage.memory > memory_mb * confine.MEBIBYTE:
-        detail = f"the program and its test together use more than {memory_mb} MiB"
+    if usage.memory > meter.limit:
+        detail = f"the program and its test together use more than {meter.limit >> 20} MiB"
         return Result("out_of_memory", detail)
     return None

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_MAX_AGE = 0.02  # seconds for which a list of the machine's processes serves
+_MAX_AGE = 0.01  # seconds for which a list of the machine's processes serves
+_CLOSE_LOOK = 0.5  # seconds
 _KIBIBYTE = 1024
 # Bytes that a socket holds of what was sent at most: its queue, which no program can enlarge, and
 # the last message.
@@ -24,49 +25,77 @@ _STATUS = re.compile(rb"^(RssAnon|VmSwap|VmPTE):\s+(\d+) kB", re.MULTILINE)
 _SOCKETS = re.compile(rb"sockets: used (\d+)")
 
 
+class Processes:
+    """The machine's processes, listed once for all tasks that look at the same time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.seen = 0.0
+        self.found: dict[int, tuple[int, int]] = {}
+
+    def list(self) -> dict[int, tuple[int, int]]:
+        """Parent and number of threads of each."""
+        with self.lock:
+            if time.monotonic() - self.seen > _MAX_AGE:
+                found = {int(n): _stat(n) for n in os.listdir("/proc") if n.isdecimal()}  # noqa: PTH208
+                self.found = {number: stat for number, stat in found.items() if stat}
+                self.seen = time.monotonic()
+            return self.found
+
+
 @dataclass(frozen=True)
 class Usage:
-    """Processes and threads of a task, and bytes of memory."""
+    """Processes and threads of a task, and bytes of memory, no less than what it has."""
 
     processes: int
     threads: int
     memory: int
 
 
-class Watch:
-    """Looks at tasks. Safe for threads."""
+class Meter:
+    """Looks at one task again and again."""
 
-    def __init__(self, template: int) -> None:
-        """`template` is the process whose memory all tasks share at first."""
-        self.template = template
-        self.lock = threading.Lock()
-        self.seen = 0.0
-        self.processes: dict[int, tuple[int, int]] = {}
+    def __init__(
+        self, processes: Processes, template: int, roots: Sequence[int], limit: int
+    ) -> None:
+        """`roots` are its processes, of one namespace each, forked from `template`. Memory is
+        looked at closely where it may be more than `limit` (bytes)."""
+        self.processes, self.template, self.roots, self.limit = processes, template, roots, limit
+        self.counted = 0
+        self.counted_whole = len(roots) * _size(template)
+        self.counted_at = time.monotonic()
 
-    def look(self, roots: Sequence[int]) -> Usage:
-        """What the trees of the processes `roots`, of one namespace each, take together."""
-        processes = self._list()
-        members = _descendants(roots, processes)
+    def look(self) -> Usage:
+        """What the task takes now."""
+        processes = self.processes.list()
+        members = _descendants(self.roots, processes)
         threads = sum(processes[member][1] for member in members)
-        return Usage(len(members), threads, self._memory(members, roots))
+        return Usage(len(members), threads, self._memory(members))
 
-    def _list(self) -> dict[int, tuple[int, int]]:
-        """Parent and number of threads of every process."""
-        with self.lock:
-            if time.monotonic() - self.seen > _MAX_AGE:
-                found = {int(n): _stat(n) for n in os.listdir("/proc") if n.isdecimal()}  # noqa: PTH208
-                self.processes = {number: stat for number, stat in found.items() if stat}
-                self.seen = time.monotonic()
-            return self.processes
+    def _memory(self, members: set[int]) -> int:
+        """The sum of the sizes where that is little enough, else what it has grown since the last
+        close look, or a close look, which takes ten milliseconds a process."""
+        files = sum(_files(root) + _sockets(root) for root in self.roots)
+        whole = files + sum(map(_size, members))
+        if whole <= self.limit:
+            return whole
+        grown = self.counted + whole - self.counted_whole
+        now = time.monotonic()
+        # A process that lets go of what it shares with the template may grow unseen for so long.
+        if grown <= self.limit and now - self.counted_at < _CLOSE_LOOK:
+            return max(0, grown)
+        self.counted = files + self._own(members)
+        self.counted_whole, self.counted_at = whole, time.monotonic()
+        return self.counted
 
-    def _memory(self, members: set[int], roots: Sequence[int]) -> int:
-        total = sum(_anonymous(member)[1] for member in members)
-        total += sum(_files(root) + _sockets(root) for root in roots)
+    def _own(self, members: set[int]) -> int:
+        """Bytes that the members have and the template has not."""
         # A page that n processes map counts an nth in each. Of what the template holds, each member
         # that has let go of none of it counts as much as the template does; all other processes
         # together count what the template does not.
-        held, own_part = _anonymous(self.template)
-        return max(0, total - min(len(members) * own_part, held - own_part))
+        part = _part(self.template)
+        shared = min(len(members) * part, _size(self.template) - part)
+        return max(0, sum(map(_part, members)) - shared)
 
 
 def _descendants(roots: Iterable[int], processes: dict[int, tuple[int, int]]) -> set[int]:
@@ -87,20 +116,19 @@ def _stat(name: str) -> tuple[int, int] | None:
     return (int(fields[1]), int(fields[17])) if fields else None
 
 
-def _anonymous(process: int) -> tuple[int, int]:
-    """Bytes of anonymous memory and page tables of a process, and its part of them where others
-    map them too."""
-    status = {key: int(value) for key, value in _STATUS.findall(_read(f"/proc/{process}/status"))}
-    if not status:
-        return 0, 0
-    whole = status[b"RssAnon"] + status[b"VmSwap"]
+def _size(process: int) -> int:
+    """Bytes of anonymous memory and page tables of a process."""
+    fields = _STATUS.findall(_read(f"/proc/{process}/status"))
+    return sum(int(size) for _, size in fields) * _KIBIBYTE
+
+
+def _part(process: int) -> int:
+    """Its part of them where others map them too."""
     try:
-        parts = dict(_PARTS.findall(_read(f"/proc/{process}/smaps_rollup")))
+        fields = _PARTS.findall(_read(f"/proc/{process}/smaps_rollup"))
     except PermissionError:  # it runs a program that may be run but not read
-        part = whole
-    else:
-        part = sum(map(int, parts.values()))
-    return whole * _KIBIBYTE, (part + status[b"VmPTE"]) * _KIBIBYTE
+        return _size(process)
+    return sum(int(size) for _, size in fields) * _KIBIBYTE
 
 
 def _files(root: int) -> int:
