@@ -297,7 +297,8 @@ class _Stream:
         outcome, detail, seconds = reply["outcome"], reply["detail"][:_DETAIL], reply["seconds"]
         bad_test = outcome == "bad_test"
         if attempt.stands_for is not None:
-            self.decide(attempt.stands_for, bad_test or outcome != "passed", detail)
+            is_known = attempt.program is _KNOWN
+            self.decide(attempt.stands_for, outcome != "passed" if is_known else bad_test, detail)
         elif not bad_test and not reply["fault"]:
             task = attempt.program.task_id
             self.done[number] = Verdict(task, outcome, detail, round(seconds, 4))
