@@ -1,6 +1,7 @@
 """The client side: fork servers, kept warm between calls, and the stream of verdicts."""
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import IO, Any, cast
 
 from . import memory
-from .isolation import REMEDY, command
+from .isolation import ENVIRONMENT, REMEDY, command, scope
 from .verdict import JudgeUnavailable, Outcome, Program, Verdict
 
 _START_LIMIT = 180.0  # seconds; importing Qiskit from a cold disk takes most of it
@@ -36,13 +37,17 @@ class _ServerDied(Exception):
 class _Server:
     """A fork server in its sandbox. Not thread-safe: one `judge` call uses it at a time."""
 
-    def __init__(self) -> None:
-        """Start it. Raises JudgeUnavailable if the isolation cannot be set up."""
+    def __init__(self, scope: list[str]) -> None:
+        """Start it, in the `scope` of isolation. Raises JudgeUnavailable if that cannot be."""
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(
-                command(), stdin=theirs.fileno(), stdout=subprocess.PIPE, stderr=self.errors, env={}
+                command(scope),
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                env={k: os.environ[k] for k in ENVIRONMENT if scope and k in os.environ},
             )
         try:
             hello = self.receive(time.monotonic() + _START_LIMIT)
@@ -132,7 +137,10 @@ class _Pool:
                 if server.process.poll() is None:
                     return server
                 server.stop()
-        return _Server()
+        if groups := scope():
+            with contextlib.suppress(JudgeUnavailable):
+                return _Server(groups)
+        return _Server([])
 
     def give(self, server: _Server) -> None:
         with self.lock:

@@ -18,7 +18,6 @@ HIJACKED = {
     "closes_its_report_and_sleeps": "os.closerange(3, 256); time.sleep(60)",
     "closes_its_report_and_exits": "os.closerange(3, 256); os._exit(0)",
     "exits": "os._exit(0)",
-    "kills_itself": "os.kill(os.getpid(), signal.SIGKILL)",
     "crashes": "os.abort()",
     "writes_to_everything": (
         '[os.write(d, b\'["passed", ""]\') for d in range(3, 256) if can(d)]; os._exit(0)'
@@ -89,7 +88,7 @@ def test_no_program_stops_the_evaluation() -> None:
     programs = [Program(n, _PEER + code, TEST, "f") for n, code in HOSTILE.items()]
     verdicts = run(*programs, Program("honest", RIGHT, TEST, "f"))
     assert verdicts.pop().outcome == "passed"
-    allowed = {"runtime_error", "out_of_memory", "forbidden", "timeout"}
+    allowed = {"runtime_error", "out_of_memory", "forbidden", "timeout", "missing_entry_point"}
     assert {v.task_id: v for v in verdicts if v.outcome not in allowed} == {}
     assert all(verdict.seconds < 3 + 4 for verdict in verdicts)
 

@@ -78,7 +78,10 @@ _REFUSED = {
     "lock_of_a_range": (
         "import fcntl\nfcntl.lockf(os.open(os.__file__, os.O_RDONLY), fcntl.LOCK_SH)\n"
     ),
-    "core_files": "import resource\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n",
+    "core_files": (
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "if libc.setrlimit(4, bytes(16)) < 0:\n    raise OSError(ctypes.get_errno(), 'setrlimit')\n"
+    ),
     "hides_its_memory": (
         "libc = ctypes.CDLL(None, use_errno=True)\n"
         "if libc.prctl(4, 0, 0, 0, 0) < 0:\n    raise OSError(ctypes.get_errno(), 'prctl')\n"
