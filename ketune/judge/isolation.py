@@ -6,9 +6,9 @@ system's libraries, read-only. No procfs, so no host path (mountinfo), no file o
 (kcore, kallsyms, sysrq-trigger) and no process as files: three plain files stand for it. Devices:
 null, full, random, urandom. The test's process has no path to what the program wrote
 (`inside/files.py`); nothing in either's scratch can be executed. A filter (`inside/filters.py`)
-refuses sockets but of the Unix family, options of sockets, watches (inotify, fanotify), locks and
-leases of files, limits, tracing, namespaces, mounts, keyrings, io_uring, bpf, memory that has no
-owner, System V IPC, and whatever calls are newer than the filter.
+refuses sockets but of the Unix family, longer queues of sockets, watches (inotify, fanotify), locks
+and leases of files, limits, tracing, namespaces, mounts, keyrings, io_uring, bpf, memory that has
+no owner, System V IPC, and whatever calls are newer than the filter.
 
 A task's memory is that of both its trees of processes: private and swapped, page tables, files in
 memory, sockets' queues; looked at fifty times a second, so that it may go past its limit by what

@@ -43,7 +43,7 @@ def operator(data=("array", 3, "<c16", (4, 4), bytes(256)), **more):
     state = [("_data", data), ("_op_shape", SHAPE), *more.items()]
     return make(OPERATOR, state=("dict", 2, state))
 def here():
-    return int(open("/proc/self/maps").readline().split("-")[0], 16)
+    return id(peer)
 INTERFACE = ("dict", 20, [("data", ("tuple", 21, [here(), True])), ("shape", ("tuple", 22, [4])),
                           ("typestr", "|u1"), ("version", 3)])
 # unittest's main, once imported, runs it.

@@ -70,7 +70,6 @@ _DENIED: dict[str, _Numbers] = {
     "shmget": (29, 194),
     "msgget": (68, 186),
     "semget": (64, 190),
-    "setsockopt": (54, 208),
     "mbind": (237, 235),
     "set_mempolicy": (238, 237),
     "migrate_pages": (256, 238),
@@ -89,7 +88,9 @@ _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _NEWEST = 450
 _CLONE3 = 435  # absent too: libc falls back to clone, whose flags a filter can read
 _SOCKET, _SOCKETPAIR, _MMAP, _FCNTL = (41, 198), (53, 199), (9, 222), (72, 25)
-_PRLIMIT64, _PRCTL, _CLONE = (302, 261), (157, 167), (56, 220)
+_PRLIMIT64, _PRCTL, _CLONE, _SETSOCKOPT = (302, 261), (157, 167), (56, 220), (54, 208)
+# Longer queues, programs for packets, and pages lent; see asm-generic/socket.h.
+_OPTIONS = [7, 8, 26, 32, 33, 50, 51, 52, 60]
 _AF_UNIX, _SHARED_ANONYMOUS, _NEW_NAMESPACES = 1, 0x21, 0x7E020000
 _F_SETLK, _F_SETLKW, _F_OFD_SETLK, _F_OFD_SETLKW, _F_SETLEASE, _F_NOTIFY = 6, 7, 37, 38, 1024, 1026
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_MM = 4, 22, 35
@@ -142,6 +143,7 @@ def _program(architecture: int, column: int, denied: dict[str, _Numbers]) -> Ite
     locks = [_F_SETLK, _F_SETLKW, _F_OFD_SETLK, _F_OFD_SETLKW, _F_SETLEASE, _F_NOTIFY]
     yield from _case(_SOCKET[column], 0, _unless(_AF_UNIX))
     yield from _case(_SOCKETPAIR[column], 0, _unless(_AF_UNIX))
+    yield from _case(_SETSOCKOPT[column], 2, _if_any(_OPTIONS))
     yield from _case(_FCNTL[column], 1, _if_any(locks))
     yield from _case(_PRCTL[column], 0, _if_any([_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_MM]))
     # A null pointer asks for the limit and sets none.

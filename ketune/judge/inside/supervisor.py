@@ -151,8 +151,8 @@ def _watch(
             for process in processes:
                 process.drain()
             before, excess = excess, _excess(meter)
-            # Twice: a process that is about to run another program counts as two of its size.
-            if before and excess:
+            # A process that is about to run another program counts as two of its size at one look.
+            if excess and (before or excess.outcome == "forbidden"):
                 return excess
             took = time.monotonic() - now
             next_look = now + took + min(max(_WATCH, _LOOK_SHARE * took), _MAX_WATCH)
@@ -208,11 +208,11 @@ def _excess(meter: Meter) -> Result | None:
 
     The limits of `confine` hold per process; a program may start several.
     """
-    usage = meter.look()
-    if usage.processes > _MAX_PROCESSES or usage.threads > _MAX_THREADS:
+    members, threads = meter.members()
+    if len(members) > _MAX_PROCESSES or threads > _MAX_THREADS:
         detail = f"more than {_MAX_PROCESSES} processes or {_MAX_THREADS} threads"
         return Result("forbidden", detail)
-    if usage.memory > meter.limit:
+    if meter.memory(members) > meter.limit:
         detail = f"the program and its test together use more than {meter.limit >> 20} MiB"
         return Result("out_of_memory", detail)
     return None

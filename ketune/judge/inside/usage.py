@@ -11,7 +11,6 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 _MAX_AGE = 0.01  # seconds for which a list of the machine's processes serves
 _CLOSE_LOOK = 0.5  # seconds
@@ -43,15 +42,6 @@ class Processes:
             return self.found
 
 
-@dataclass(frozen=True)
-class Usage:
-    """Processes and threads of a task, and bytes of memory, no less than what it has."""
-
-    processes: int
-    threads: int
-    memory: int
-
-
 class Meter:
     """Looks at one task again and again."""
 
@@ -65,16 +55,16 @@ class Meter:
         self.counted_whole = len(roots) * _size(template)
         self.counted_at = time.monotonic()
 
-    def look(self) -> Usage:
-        """What the task takes now."""
+    def members(self) -> tuple[set[int], int]:
+        """The task's processes, and how many threads they have."""
         processes = self.processes.list()
         members = _descendants(self.roots, processes)
-        threads = sum(processes[member][1] for member in members)
-        return Usage(len(members), threads, self._memory(members))
+        return members, sum(processes[member][1] for member in members)
 
-    def _memory(self, members: set[int]) -> int:
-        """The sum of the sizes where that is little enough, else what it has grown since the last
-        close look, or a close look, which takes ten milliseconds a process."""
+    def memory(self, members: set[int]) -> int:
+        """Bytes, no fewer than what the members have: the sum of the sizes where that is little
+        enough, else what it has grown since the last close look, or a close look, which takes ten
+        milliseconds a process."""
         files = sum(_files(root) + _sockets(root) for root in self.roots)
         whole = files + sum(map(_size, members))
         if whole <= self.limit:
