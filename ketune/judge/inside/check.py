@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, NoReturn
 
-from ketune.judge.inside import guard, trusted
+from ketune.judge.inside import files, guard, trusted
 from ketune.judge.inside.failures import TEST, Ended, check_failure, not_judged, one_line
 from ketune.judge.inside.opaque import Opaque
 from ketune.judge.inside.peer import Closed, Peer
@@ -76,7 +76,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     candidate = None
     if entry_point:
         candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
-    scope |= {"__name__": "test", "__file__": TEST}
+    scope |= {"__name__": "test", "__file__": TEST, "open": files.open_scratch}
     _guard(exec, test.code, scope)
     for name, takes_candidate in test.calls:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))

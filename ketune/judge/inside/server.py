@@ -3,8 +3,8 @@
 Speaks over its standard input (a stream socket) and output: a message is a 4-byte big-endian length
 and JSON. It sends {"ready": true} or {"unavailable": why} first; then each request {"id",
 "timeout", "memory_mb"}, which brings two files, the program's code and the test as JSON, is
-answered, in the order they end, by {"id", "outcome", "detail", "seconds"}. No task's process is a
-fork of this one, so none finds in its memory what became of another; see `template`.
+answered, in the order they end, by {"id"} and the fields of `supervisor.Result`. No task's process
+is a fork of this one, so none finds in its memory what became of another; see `template`.
 """
 
 import json
@@ -13,10 +13,12 @@ import signal
 import socket
 import struct
 import threading
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 from ketune.judge.inside import supervisor
 from ketune.judge.inside.forks import Forks
+from ketune.judge.inside.usage import Processes
 
 _TRIAL_CODE = "def answer():\n    return 42\n"
 _TRIAL_TEST = {
@@ -43,17 +45,20 @@ def main() -> None:
     theirs.close()
     try:
         forks = Forks(ours, process)
-        outcome, detail, _ = supervisor.run_task(forks, *_trial_files(), 60, 1024)
+        others = Processes()
+        trial = supervisor.run_task(forks, others, _trial_files(), 60, 1024)
     except Exception as error:
         send({"unavailable": f"{type(error).__name__}: {error}"})
         return
-    if outcome != "passed":
-        send({"unavailable": f"{outcome} on a trial task: {detail}"})
+    if trial.outcome != "passed":
+        send({"unavailable": f"{trial.outcome} on a trial task: {trial.detail}"})
         return
     send({"ready": True})
     with requests:
         while received := _receive(requests):
-            threading.Thread(target=_answer, args=(send, forks, *received), daemon=True).start()
+            threading.Thread(
+                target=_answer, args=(send, forks, others, *received), daemon=True
+            ).start()
 
 
 def _become_template(commands: socket.socket) -> NoReturn:
@@ -66,15 +71,17 @@ def _become_template(commands: socket.socket) -> NoReturn:
 
 
 def _answer(
-    send: "_Replies", forks: Forks, request: dict[str, Any], files: tuple[int, int]
+    send: "_Replies",
+    forks: Forks,
+    others: Processes,
+    request: dict[str, Any],
+    files: tuple[int, int],
 ) -> None:
     try:
-        outcome, detail, seconds = supervisor.run_task(
-            forks, *files, request["timeout"], request["memory_mb"]
-        )
+        result = supervisor.run_task(forks, others, files, request["timeout"], request["memory_mb"])
     except BaseException as error:
-        outcome, detail, seconds = "judge_error", f"{type(error).__name__}: {error}", 0.0
-    send({"id": request["id"], "outcome": outcome, "detail": detail, "seconds": round(seconds, 4)})
+        result = supervisor.Result("runtime_error", f"{type(error).__name__}: {error}", fault=True)
+    send({"id": request["id"], **asdict(result)})
 
 
 def _trial_files() -> tuple[int, int]:

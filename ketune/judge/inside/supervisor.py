@@ -13,20 +13,31 @@ import select
 import signal
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ketune.judge.inside import confine
 from ketune.judge.inside.forks import Confined, Forks
+from ketune.judge.inside.groups import new_group
+from ketune.judge.inside.usage import Meter, Processes
 
-_WATCH = 0.1  # seconds between two looks at the task's processes
+# Seconds between two looks at the task's processes; a look that takes long is rarer.
+_WATCH, _MAX_WATCH, _LOOK_SHARE = 0.02, 0.1, 10
 _MAX_PROCESSES, _MAX_THREADS = 32, 256
-_MAX_REPORT, _STDERR_TAIL = 4096, 4096
+_MAX_REPORT, _STDERR_TAIL, _PIPE = 4096, 4096, 1 << 16
 _END = 2.0  # seconds for a process that has closed its channel to end
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 # What libraries print when an allocation fails in native code, before they abort.
 _OUT_OF_MEMORY = re.compile(r"memory allocation of \d+ bytes failed|bad_alloc|MemoryError")
 
-Result = tuple[str, str, float]
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a task. `outcome` is "bad_test" for a test that cannot run. `fault`: the
+    test's process did not end as it ought to; `outcome` holds if that was the program's doing."""
+
+    outcome: str
+    detail: str
+    seconds: float = 0.0
+    fault: bool = False
 
 
 @dataclass
@@ -47,31 +58,33 @@ class _Process:
         if why:
             raise OSError(f"confinement failed: {why.decode()}")
 
-    def drain(self) -> bool:
-        """Read what is there; False at the end of the stream."""
-        chunk = os.read(self.errors, 1 << 16)
-        self.tail = (self.tail + chunk)[-_STDERR_TAIL:]
-        return bool(chunk)
+    def drain(self) -> None:
+        """Read what a pipe holds of what it wrote."""
+        with contextlib.suppress(BlockingIOError):
+            self.tail = (self.tail + os.read(self.errors, _PIPE))[-_STDERR_TAIL:]
 
 
-def run_task(forks: Forks, code: int, test: int, timeout: float, memory_mb: int) -> Result:
-    """Run the program in file `code` against the test in file `test` (descriptors), confined.
+def run_task(
+    forks: Forks, others: Processes, files: tuple[int, int], timeout: float, memory_mb: int
+) -> Result:
+    """Run a program against its test, each in one of `files` (descriptors), confined.
 
-    Returns (outcome, detail, seconds), outcome "bad_test" for a test that cannot run. Closes both
-    files. Raises OSError when the processes cannot be made or confined.
+    Closes both files. Raises OSError when the processes cannot be made or confined.
     """
     start = time.monotonic()
     with contextlib.ExitStack() as kept:
         seal = os.urandom(16)
-        program, checker, report = _start(forks, kept, (code, test), seal, memory_mb)
+        program, checker, report = _start(forks, kept, files, seal, memory_mb)
         program.wait_confined()
         checker.wait_confined()
-        received = _watch(program, checker, report, start + timeout, memory_mb, forks.template)
-        outcome, detail = (
+        roots = [process.confined.id for process in (program, checker)]
+        meter = Meter(others, forks.template, roots, memory_mb * confine.MEBIBYTE)
+        received = _watch(program, checker, report, start + timeout, meter)
+        result = (
             _decide(received, seal, program, checker) if isinstance(received, bytes) else received
         )
         seconds = time.monotonic() - start
-    return outcome, detail, seconds
+    return replace(result, seconds=seconds)
 
 
 def _start(
@@ -85,6 +98,7 @@ def _start(
         code, test = parts
         passed.callback(os.close, code)
         passed.callback(os.close, test)
+        group = kept.enter_context(new_group(memory_mb))
         ours, theirs = (
             passed.enter_context(end)
             for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -98,9 +112,11 @@ def _start(
         refusals, errors = others[:2], others[2:]
         confined = forks.start(
             memory_mb,
-            (theirs.fileno(), code, refusals[0][1], errors[0][1]),
-            (ours.fileno(), test, report_in_test, sealed, refusals[1][1], errors[1][1]),
+            (theirs.fileno(), code, group, refusals[0][1], errors[0][1]),
+            (ours.fileno(), test, report_in_test, sealed, group, refusals[1][1], errors[1][1]),
         )
+    for error, _ in errors:
+        os.set_blocking(error, False)
     for process in confined:
         kept.callback(process.close)
     for process in confined:
@@ -117,98 +133,86 @@ def _watch(
     checker: _Process,
     report: int,
     deadline: float,
-    memory_mb: int,
-    template: int,
-) -> bytes | tuple[str, str]:
+    meter: Meter,
+) -> bytes | Result:
     """What the test's process reported until it closed, or the verdict of a broken limit."""
     poll = select.poll()
-    for descriptor in (report, program.errors, checker.errors):
-        poll.register(descriptor, select.POLLIN)
+    poll.register(report, select.POLLIN)
+    processes = program, checker
     received = b""
+    excess: Result | None = None
     next_look = time.monotonic() + _WATCH
     while True:
         now = time.monotonic()
         if now >= deadline:
-            return "timeout", ""
+            return Result("timeout", "")
         if now >= next_look:
-            next_look = now + _WATCH
-            for process in (program, checker):
-                if excess := _excess(process.confined.id, memory_mb, template):
-                    return excess
-        wait = max(0.0, min(deadline, next_look) - now)
-        events = {descriptor for descriptor, _ in poll.poll(math.ceil(wait * 1000))}
-        for process in (program, checker):
-            if process.errors in events and not process.drain():
-                poll.unregister(process.errors)
-        if report in events:
+            # A program that writes without end is read at the pace of the looks.
+            for process in processes:
+                process.drain()
+            before, excess = excess, _excess(meter)
+            # A process that is about to run another program counts as two of its size at one look.
+            if excess and (before or excess.outcome == "forbidden"):
+                return excess
+            took = time.monotonic() - now
+            next_look = now + took + min(max(_WATCH, _LOOK_SHARE * took), _MAX_WATCH)
+        wait = max(0.0, min(deadline, next_look) - time.monotonic())
+        if poll.poll(math.ceil(wait * 1000)):
             chunk = os.read(report, _MAX_REPORT)
             received += chunk
             if not chunk:
                 return received
+            if len(received) > _MAX_REPORT:
+                return Result("forbidden", "the program had the judge's report written")
 
 
-def _decide(received: bytes, seal: bytes, program: _Process, checker: _Process) -> tuple[str, str]:
+def _decide(received: bytes, seal: bytes, program: _Process, checker: _Process) -> Result:
     """The verdict, once the test's process has closed its report."""
     if not received:
-        return _explain_end(checker) or ("judge_error", "the test's process hangs")
+        hangs = Result("runtime_error", "the test closed its report and went on", fault=True)
+        return _explain_end(checker, "the test's process ") or hangs
     if not received.startswith(seal):
-        return "forbidden", "the program had the judge's report written"
-    outcome, detail = json.loads(received.removeprefix(seal))
+        return Result("forbidden", "the program had the judge's report written")
+    try:
+        outcome, detail = json.loads(received.removeprefix(seal))
+    except (ValueError, TypeError):
+        return Result("forbidden", "the program had the judge's report written")
     if outcome != "ended":
-        return outcome, detail
-    return _explain_end(program) or ("forbidden", "the program closed the judge's channel")
+        return Result(str(outcome), str(detail))
+    closed = Result("forbidden", "the program closed the judge's channel")
+    return _explain_end(program) or closed
 
 
-def _explain_end(process: _Process) -> tuple[str, str] | None:
-    """Outcome of a process that died unasked, None if it lives on."""
+def _explain_end(process: _Process, whose: str = "") -> Result | None:
+    """Verdict on a process that died unasked, None if it lives on. `whose`: of the test's, which
+    has no reason to."""
     if not process.confined.ended.wait(_END):
         return None
-    status = process.confined.status
-    os.set_blocking(process.errors, False)
-    with contextlib.suppress(BlockingIOError):
-        while process.drain():
-            pass
+    process.drain()
     errors = process.tail.decode("utf-8", "replace")
+    fault = bool(whose)
     if _OUT_OF_MEMORY.search(errors):
-        return "out_of_memory", "an allocation failed in native code"
+        return Result("out_of_memory", "an allocation failed in native code", fault=fault)
+    status = process.confined.status
     if os.WIFEXITED(status):
-        code = os.WEXITSTATUS(status)
-        return "runtime_error", f"exited with status {code} before the test had finished"
+        detail = f"{whose}exited with status {os.WEXITSTATUS(status)} before the test had finished"
+        return Result("runtime_error", detail, fault=fault)
     number = os.WTERMSIG(status)
     if number == signal.SIGKILL:
-        return "out_of_memory", "killed by the system"
-    return "runtime_error", f"ended by {signal.Signals(number).name}"
+        return Result("out_of_memory", f"{whose}killed by the system", fault=fault)
+    return Result("runtime_error", f"{whose}ended by {signal.Signals(number).name}", fault=fault)
 
 
-def _excess(child: int, memory_mb: int, template: int) -> tuple[str, str] | None:
+def _excess(meter: Meter) -> Result | None:
     """The verdict on a task whose processes together are too many or too large, else None.
 
     The limits of `confine` hold per process; a program may start several.
     """
-    parents: dict[int, int] = {}
-    sizes: dict[int, tuple[int, int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if name.isdecimal() and (fields := _stat(name)):
-            parents[int(name)] = int(fields[1])
-            sizes[int(name)] = int(fields[17]), int(fields[21]) * _PAGE
-    members = {child}
-    while added := {p for p, parent in parents.items() if parent in members} - members:
-        members |= added
-    threads = sum(sizes[member][0] for member in members if member in sizes)
+    members, threads = meter.members()
     if len(members) > _MAX_PROCESSES or threads > _MAX_THREADS:
-        return "forbidden", f"more than {_MAX_PROCESSES} processes or {_MAX_THREADS} threads"
-    # What a fork shares with the template counts for neither.
-    _, shared = sizes.get(template, (0, 0))
-    used = sum(max(0, sizes[member][1] - shared) for member in members if member in sizes)
-    if used > memory_mb * confine.MEBIBYTE:
-        return "out_of_memory", f"the program's processes use more than {memory_mb} MiB"
+        detail = f"more than {_MAX_PROCESSES} processes or {_MAX_THREADS} threads"
+        return Result("forbidden", detail)
+    if meter.memory(members) > meter.limit:
+        detail = f"the program and its test together use more than {meter.limit >> 20} MiB"
+        return Result("out_of_memory", detail)
     return None
-
-
-def _stat(name: str) -> list[str] | None:
-    """Fields of /proc/<name>/stat after the command, None if the process is gone."""
-    try:
-        with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            return file.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None

@@ -2,10 +2,11 @@
 
 It never holds anything of a task but numbers and descriptors, nor how one ended: what it once held,
 every later program could find in its own memory. A command is {"memory_mb", "program"} with the
-descriptors of both processes, "program" of them the program's: its channel, the code, then where to
-say why it could not be confined, and standard error; the test's: its channel, the test, its report,
-its seal, then the same two. The answer is {"started": process ids}, with a handle of each, or
-{"failed": why}; each process's end follows as {"ended": id, "status"}.
+descriptors of both processes, "program" of them the program's: its channel, the code, then the list
+of processes of its control group, where to say why it could not be confined, and standard error;
+the test's: its channel, the test, its report, its seal, then the same three. The answer is
+{"started": process ids}, with a handle of each, or {"failed": why}; each process's end follows as
+{"ended": id, "status"}.
 """
 
 import ctypes
@@ -67,13 +68,12 @@ def main(commands: socket.socket) -> None:
     try:
         kept = _reserve()
         _preload()
-        own = os.open("/proc/self/ns/pid", os.O_RDONLY)
-        confine.make_mounts_private()
+        proc = confine.cover_mounts()
     except Exception as error:
         commands.send(json.dumps({"unavailable": f"{type(error).__name__}: {error}"}).encode())
         return
     commands.send(b"{}")
-    _serve(commands, own)
+    _serve(commands, proc)
     del kept
 
 
@@ -146,7 +146,7 @@ def _cross(value: Any) -> None:
     ).decode(tree)
 
 
-def _serve(commands: socket.socket, own: int) -> None:
+def _serve(commands: socket.socket, proc: int) -> None:
     poll = select.poll()
     poll.register(commands, select.POLLIN)
     living: dict[int, int] = {}
@@ -156,7 +156,7 @@ def _serve(commands: socket.socket, own: int) -> None:
                 data, files, _, _ = socket.recv_fds(commands, PACKET, _MAX_FILES)
                 if not data:
                     return
-                for handle, process in _start(commands, own, json.loads(data), files):
+                for handle, process in _start(commands, proc, json.loads(data), files):
                     living[handle] = process
                     poll.register(handle, select.POLLIN)
             else:
@@ -168,16 +168,16 @@ def _serve(commands: socket.socket, own: int) -> None:
 
 
 def _start(
-    commands: socket.socket, own: int, command: dict[str, int], files: list[int]
+    commands: socket.socket, proc: int, command: dict[str, int], files: list[int]
 ) -> list[tuple[int, int]]:
     """Fork both processes of a task, answer, and return a handle and the process id of each."""
     count, memory_mb = command["program"], command["memory_mb"]
     started: list[int] = []
     try:
-        confine.mount_scratch()
-        started.append(_fork(own, _run_program, files[:count], memory_mb, may_execute=True))
-        started.append(_fork(own, _run_test, files[count:], memory_mb, may_execute=False))
-        confine.leave_scratch()
+        files.append(scratch := confine.make_scratch())
+        ends = files[:count], files[count:-1]
+        started.append(_fork(proc, scratch, _run_program, ends[0], memory_mb, is_program=True))
+        started.append(_fork(proc, scratch, _run_test, ends[1], memory_mb, is_program=False))
     except OSError as error:
         for process in started:
             os.kill(process, signal.SIGKILL)
@@ -207,16 +207,17 @@ def _read_all(descriptor: int) -> bytes:
 
 
 def _fork(
-    own: int,
+    proc: int,
+    scratch: int,
     body: Callable[..., NoReturn],
     files: Sequence[int],
     memory_mb: int,
     *,
-    may_execute: bool,
+    is_program: bool,
 ) -> int:
     """Fork a process with namespaces of its own, confine it, and run `body` in it."""
-    *kept, refusal, errors = files
-    confine.new_process_namespace(own)
+    *kept, group, refusal, errors = files
+    confine.new_process_namespace(proc)
     # Not os.fork: what libraries registered to be run after it makes locks anew that nobody holds
     # and seeds generators that are seeded below, and copies three hundred pages for it.
     child: int = _LIBC.fork()
@@ -227,10 +228,11 @@ def _fork(
     try:
         os.setsid()
         os.dup2(errors, 2)
-        confine.limit(memory_mb, (*kept, refusal))
-        confine.new_namespaces()
+        os.write(group, b"0")
+        confine.limit(memory_mb, proc, (*kept, scratch, refusal))
+        confine.new_namespaces(scratch, own=is_program)
         _prepare()
-        confine.drop_privileges(may_execute=may_execute)
+        confine.drop_privileges(may_execute=is_program)
     except BaseException as error:
         os.write(refusal, f"{type(error).__name__}: {error}".encode())
         os._exit(1)
