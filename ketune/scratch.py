@@ -1,7 +1,7 @@
-"""Scratch directories outside the workspace, found again by what determines the run.
+"""Scratch directories outside the workspace, keyed by a hash of the run's inputs.
 
-An interrupted run in the workspace, in a temporary directory or in the queue resumes there; a run
-of any other configuration has another directory.
+An interrupted run in the workspace, in a temporary directory or in the queue resumes there. A run
+with other inputs has another directory.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ class Scratch:
 
 
 def run_key(determinants: dict[str, Any]) -> str:
-    """A name for a run: SHA-256 over everything that determines it, 24 hex digits."""
+    """The key of a run: SHA-256 of its inputs, 24 hex digits."""
     text = json.dumps(determinants, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -55,7 +55,7 @@ def scratch_directory(stage: str, key: str) -> Iterator[Scratch]:
         shutil.rmtree(done, ignore_errors=True)
         path.mkdir(exist_ok=True)
         yield Scratch(path, lock)
-        # At once: half a directory would be taken for a run to go on from.
+        # At once: a run would resume from half a directory.
         path.rename(done)
         shutil.rmtree(done)
         lock_path.unlink()
