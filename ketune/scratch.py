@@ -1,4 +1,4 @@
-"""Scratch directories outside the workspace, found again by what determines the run.
+"""Scratch directories outside the workspace, keyed by a hash of the run's inputs.
 
 An interrupted run in the workspace, in a temporary directory or in the queue resumes there; a run
 of any other configuration has another directory. What no run took up again goes in time.
@@ -54,7 +54,7 @@ class Run:
 
 
 def run_key(determinants: dict[str, Any]) -> str:
-    """A name for a run: SHA-256 over everything that determines it, 24 hex digits."""
+    """The key of a run: SHA-256 of its inputs, 24 hex digits."""
     text = json.dumps(determinants, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

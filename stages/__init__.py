@@ -1,1 +1,1 @@
-"""Ketune's stages, in graph order: ingest, prepare, train, merge, generate, evaluate, report."""
+"""The stages of dvc.yaml, one module each, run as `python -m stages.NAME`."""

@@ -20,7 +20,7 @@ from ketune.statistics import (
 
 OutcomeRow = Mapping[str, Any]
 
-# Two forms of the same tasks: what a model knows of one it knows of the other.
+# Two forms of the same tasks: a model that knows one knows the other.
 TWINS = ("qiskit_humaneval", "qiskit_humaneval_hard")
 MAIN_PARTS = ("all", "pooled")
 POOLED = "qiskit_humaneval, both forms"

@@ -1,1 +1,1 @@
-"""The GPUs of this machine: whether they serve, and who holds them."""
+"""The GPUs of this machine: what they can run, and locks on them."""

@@ -1,4 +1,4 @@
-"""Whether this machine can run what the parameters ask for, asked before anything is loaded."""
+"""Checks that this machine can run the parameters, before anything is loaded."""
 
 import os
 from functools import cache
@@ -13,7 +13,7 @@ _PADDED = ("mistral_", "pixtral")  # templates of ms-swift that refuse padding_f
 
 
 def require_device(params: Params) -> None:
-    """Raise StageError when the parameters need a CUDA GPU, or kernels, that are not there.
+    """Raise StageError when the parameters need a CUDA GPU, or kernels, that this machine lacks.
 
     On the CPU, torch gets one thread unless OMP_NUM_THREADS says otherwise: results would depend
     on the number of cores, and models of that size are slower with more.
@@ -21,7 +21,7 @@ def require_device(params: Params) -> None:
     if params.use_cpu:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         return
-    # Imported here: the CPU profile need not wait for it.
+    # Imported here: a run on the CPU need not wait for it.
     import torch  # noqa: PLC0415
 
     if not torch.cuda.is_available():
@@ -40,10 +40,10 @@ def require_device(params: Params) -> None:
 
 
 def usable_attention(params: Params) -> str:
-    """The attention to run with: what `attn_impl` says, or the best kernel behind `flash_attn`.
+    """The attention to run with: what `attn_impl` says, or the best kernel for `flash_attn`.
 
-    `flash_attn` is flash attention 3 on Hopper where it is installed, else 2, else PyTorch's sdpa,
-    which is said once. The three compute the same function and differ in rounding.
+    `flash_attn` is flash attention 3 on Hopper if it is installed, else 2, else PyTorch's sdpa with
+    a notice. The three compute the same function and differ in rounding.
     """
     if params.attn_impl != "flash_attn":
         return params.attn_impl
@@ -56,8 +56,8 @@ def usable_attention(params: Params) -> str:
 def with_usable_attention(params: Params) -> Params:
     """Parameters with the attention that runs here, and padding_free off where it cannot work.
 
-    Padding-free batches are the same mathematics as padded ones, only faster; so where they cannot
-    be had they are switched off and said to be, not refused. `template` must be settled.
+    Padding-free batches compute what padded ones do, only faster. So they are switched off with a
+    notice, not refused. `template` must be settled.
     """
     attention, padding_free = usable_attention(params), params.padding_free
     if padding_free and not attention.startswith("flash"):

@@ -1,7 +1,7 @@
-"""GPUs for the stages of several workers: each leases its own, by locks that die with the process.
+"""Locks on GPUs, so that each worker uses its own. A lock ends with its process.
 
-A lock file a device lies in $KETUNE_CACHE/devices, else ~/.cache/ketune/devices. No torch here: the
-choice must be made before torch initialises CUDA in this process.
+The lock files are in $KETUNE_CACHE/devices, else ~/.cache/ketune/devices. Nothing here imports
+torch: the GPU must be chosen before torch initialises CUDA in this process.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ def leased_devices(params: Params, count: int = 1) -> Iterator[tuple[int, ...]]:
     Yields the descriptors of the locks, for child processes to hold as well. A run on the CPU or on
     a machine without NVIDIA GPUs leases nothing. Waits, with a notice, while too few are free.
 
-    Raises StageError when the machine has fewer, or this process may use fewer.
+    Raises StageError when the machine has fewer GPUs, or this process may use fewer.
     """
     devices = visible_devices() if count and not params.use_cpu else []
     if not devices:
@@ -82,7 +82,7 @@ def _machine() -> list[tuple[str, str]]:
             check=True,
         ).stdout
     except (FileNotFoundError, subprocess.CalledProcessError):
-        return []  # whether a GPU is needed is asked elsewhere (require_device)
+        return []  # require_device checks whether a GPU is needed
     rows = (line.partition(", ") for line in listed.splitlines())
     return [(uuid, name) for uuid, _, name in rows]
 

@@ -1,1 +1,1 @@
-"""Base models: where they lie, what ms-swift must be told of them, how they are loaded."""
+"""Base models: find them, settle what ms-swift must be told of them, load them."""

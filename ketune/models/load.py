@@ -1,4 +1,4 @@
-"""A model and its template in this process, set up the way training sets them up."""
+"""Load a model and its template in this process, set up as in training."""
 
 import os
 import warnings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def load_plugins(params: Params) -> None:
-    """Import ms-swift, quietly, the external plugins, and the check of what it loads."""
+    """Import ms-swift without its log lines, the external plugins, and the check of weights."""
     os.environ.setdefault("LOG_LEVEL", "ERROR")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
@@ -63,7 +63,7 @@ def build_template(params: Params, processor: Any, *, own_template: bool = False
 
     template_type = unless_auto(params.template)
     meta = get_template_meta(processor.model_info, processor.model_meta, template_type)
-    # As `swift sft` has it: where a model may think or not, an empty thought is not learnt.
+    # As in `swift sft`: a model that may think or not does not learn an empty thought.
     hybrid = meta.is_thinking and meta.non_thinking_prefix
     template = get_template(
         processor,

@@ -23,7 +23,7 @@ from ketune.runtime import StageError, file_sha256
 
 
 class Resolved(TypedDict):
-    """models/base.json: the base model of params.yaml, and what it was found to be."""
+    """models/base.json: the base model of params.yaml, and the commit or digest it stands for."""
 
     model: str
     model_revision: str
@@ -76,11 +76,10 @@ def locate_model(name: str, revision: str) -> Model:
 
 
 def resolved_model(name: str, revision: str) -> Model:
-    """What the resolve stage found `name` at `revision` to be; other models are located anew.
+    """The base model as models/base.json records it; any other model is located now.
 
-    A branch of the hub moves; models/base.json keeps the commit that it stood for, so that
-    training, merge and baseline are of the same weights. `dvc repro --force --single-item
-    resolve` moves it.
+    A branch of the hub moves. models/base.json keeps its commit, so that training, merge and
+    baseline use the same weights. `dvc repro --force --single-item resolve` moves it.
 
     Raises StageError as `locate_model` does, and for a directory that changed since.
     """

@@ -17,7 +17,7 @@ from ketune.runtime import StageError, read_jsonl
 
 _PLUGINS = Path("ketune/models/plugins")
 WHOLE_WEIGHTS = str(_PLUGINS / "whole_weights.py")  # a weight missing, unused or mis-shaped fails
-# By template: what of the model ms-swift alone does not do. Each plugin says what.
+# By template: plugins for what ms-swift alone does not do.
 _PLUGIN_OF = {
     **dict.fromkeys(("internvl_hf", "internvl2_5", "internvl3_5"), _PLUGINS / "internvl.py"),
     **dict.fromkeys(
@@ -70,8 +70,8 @@ def require_trainable(model: Model) -> None:
 def require_image_support(params: Params, model: Model, rows: Path) -> None:
     """Raise StageError when prepared `rows` have images and the model reads text alone.
 
-    `params` must be settled. Rows with images are not left out: the figures of such a run would be
-    of another dataset than they say.
+    `params` must be settled. Rows with images are not left out: the figures would be of
+    another dataset than they say.
     """
     if reads_images(params, model):
         return
@@ -85,7 +85,7 @@ def require_image_support(params: Params, model: Model, rows: Path) -> None:
 
 def reads_images(params: Params, model: Model) -> bool:
     """Whether a model takes images. `params` must be settled."""
-    # A configuration that states a vision part is spared the import of ms-swift.
+    # A configuration that states a vision part answers without importing ms-swift.
     if "vision_config" in read_config(model):
         return True
     from swift.model import MODEL_MAPPING  # noqa: PLC0415 - seconds to import
@@ -100,7 +100,7 @@ def read_config(model: Model) -> dict[str, Any]:
 
 
 def _config(model: Model) -> tuple[Path, dict[str, Any]]:
-    """Where config.json lies, and what it says."""
+    """The path of config.json, and its content."""
     try:
         path = (
             Path(model.name).expanduser() / "config.json"

@@ -1,4 +1,4 @@
-"""What is compared: outcomes of a revision, an experiment, the work tree or a file."""
+"""Outcomes to compare, of a revision, an experiment, the work tree or a file."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _NEEDED = {
     *("scorable", "outcome", "rouge_l", "bleu"),
 }
 _NUMBER = (int, float, NoneType)
-# What the comparison itself shows, task by task.
+# Metrics that the comparison itself shows, task by task.
 _SHOWN_BELOW = ("metrics/evaluate/", "metrics/judge/", "metrics/generate/")
 
 

@@ -34,7 +34,7 @@ class Run(_Section):
 class Study(_Section):
     """Runs to compare. `until` is the stage to reproduce; `reference` has step time 1.
 
-    `profiles` are those that the study makes sense at, any where none is named.
+    `profiles` are the scales at which the study may run; empty is any.
     """
 
     note: _Text

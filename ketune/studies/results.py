@@ -1,4 +1,4 @@
-"""What a study's experiments measured, one record a run, without checking anything out."""
+"""Figures of a study's experiments, one record a run, without checking anything out."""
 
 import csv
 import io

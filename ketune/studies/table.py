@@ -14,9 +14,9 @@ from ketune.studies.results import Result, read_result
 
 _PUBLISHED = Path("published.yaml")
 _FULL = "full"
-_PROFILES = (_FULL, "smoke")  # in the order in which one with runs is taken
+_PROFILES = (_FULL, "smoke")  # the first that has runs is shown
 _SHOWN_STEPS = 6
-_NEAR = 0.03  # an evaluation this share of a published step away stands for it
+_NEAR = 0.03  # an evaluation within this share of a published step counts as that step
 
 Row = dict[str, Any]
 Published = Mapping[str, Mapping[str, Any]]
@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Tables:
-    """Everything that is printed for a study at one profile."""
+    """The tables and remarks of a study at one profile."""
 
     study: str
     profile: str

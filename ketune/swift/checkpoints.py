@@ -1,8 +1,8 @@
-"""Checkpoints that are whole: sealed once every byte is on the disk, checked before a resume.
+"""Sealed checkpoints: flushed to the disk with a hash of each file, checked before a resume.
 
-Sealed by the training process (ketune/training/plugins/guard.py), read by the stage. `checkpoint-N`
-was saved on schedule. `interrupted-N` was saved because somebody asked the run to stop: its other
-name keeps it out of the trainer's choice of the best checkpoint and of its rotation.
+The training process seals them (ketune/training/plugins/guard.py), the stage reads them.
+`checkpoint-N` was saved on schedule. `interrupted-N` was saved because the run was stopped: its
+other name keeps it out of the trainer's choice of the best checkpoint and of its rotation.
 """
 
 import json

@@ -28,7 +28,7 @@ _RANK = re.compile(r"^\[rank(\d+)\]:\s?")
 
 @dataclass(frozen=True)
 class Cause:
-    """What a line of the log looks like, and the sentence for it; `{0}` is the first group."""
+    """The pattern of a line of the log, and the message for it; `{0}` is the first group."""
 
     pattern: re.Pattern[str]
     sentence: str
@@ -81,7 +81,7 @@ def explain_stop(command: str, number: int, directory: Path) -> str:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether a file could not be written for want of space."""
+    """Whether a file could not be written because the disk is full."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -134,7 +134,7 @@ def _previous() -> str:
 
 
 def _left(directory: Path) -> str:
-    """What a failure leaves to go on from, and to go back to."""
+    """Where a failed run can resume, and how to get the previous adapter back."""
     step = saved_step(directory)
     kept = "" if step is None else f"; the same configuration goes on from step {step}"
     return kept + _previous()

@@ -31,7 +31,7 @@ from ketune.swift.failures import (
 
 _GRACE = 15.0  # seconds between asking a child that saves nothing to stop and killing it
 _PATIENCE = 1800.0  # the same where it finishes a step, an evaluation that is due, and a checkpoint
-_REMINDER = 30.0  # seconds between two notices that it is being waited for
+_REMINDER = 30.0  # seconds between two notices that the run waits
 _DOUBLE = 1.0  # seconds within which signals count as one: a terminal may send it twice
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOGGED = re.compile(r"\{'(?:loss|eval_loss)':")
@@ -54,7 +54,7 @@ def run_swift(
     Progress bars and logged losses are passed on to stdout; everything goes to `log`, appended.
     The module that the `swift` wrapper would start is started directly: a signal to the wrapper
     leaves its child running. The child holds `locks` too, and dies with this process. `launcher`
-    stands before the module where several processes train (ketune/swift/launch.py).
+    goes before the module when several processes train (ketune/training/processes.py).
 
     A training that has done a step ends at SIGINT, SIGTERM or SIGHUP with a checkpoint, at a second
     SIGINT at once; its session is its own, so that a terminal's Ctrl-C reaches it only from here.
@@ -107,7 +107,7 @@ def _die_with_parent() -> None:
 
 
 def _import_path() -> dict[str, str]:
-    """Our plugins import what the stages know; ms-swift's modules run with a path of their own."""
+    """PYTHONPATH of the child: our plugins import ketune, which ms-swift's scripts do not find."""
     path = [str(Path.cwd()), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"PYTHONPATH": os.pathsep.join(path)}
 

@@ -1,8 +1,8 @@
-"""ms-swift plugin: a base model loads with every weight of its files, or not at all.
+"""ms-swift plugin: loading fails if a weight is missing, unused or mis-shaped.
 
-ms-swift takes any model_type for any model, and transformers starts parameters at random that no
-file holds: a run would train something else than it says. Each load is checked where it happens,
-by transformers' own account of it, so that no weight is read twice.
+ms-swift takes any model_type for any model, and transformers fills a parameter that no file holds
+with random values: a run would train something else than it says. The check uses transformers' own
+report of each load, so that no weight is read twice.
 """
 
 import re
