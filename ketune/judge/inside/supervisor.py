@@ -140,7 +140,6 @@ def _watch(
     poll.register(report, select.POLLIN)
     processes = program, checker
     received = b""
-    excess: Result | None = None
     next_look = time.monotonic() + _WATCH
     while True:
         now = time.monotonic()
@@ -150,9 +149,7 @@ def _watch(
             # A program that writes without end is read at the pace of the looks.
             for process in processes:
                 process.drain()
-            before, excess = excess, _excess(meter)
-            # A process that is about to run another program counts as two of its size at one look.
-            if excess and (before or excess.outcome == "forbidden"):
+            if excess := _excess(meter):
                 return excess
             took = time.monotonic() - now
             next_look = now + took + min(max(_WATCH, _LOOK_SHARE * took), _MAX_WATCH)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 _MAX_AGE = 0.01  # seconds for which a list of the machine's processes serves
-_CLOSE_LOOK = 0.5  # seconds
+_CLOSE_LOOK, _SLICE = 0.5, 0.03  # seconds between two close looks, and of one in one call
 _KIBIBYTE = 1024
 # Bytes that a socket holds of what was sent at most: its queue, which no program can enlarge, and
 # the last message.
@@ -54,6 +54,8 @@ class Meter:
         self.counted = 0
         self.counted_whole = len(roots) * _size(template)
         self.counted_at = time.monotonic()
+        self.unseen: list[int] = []  # members that the close look under way has still to see
+        self.sum = self.members_seen = self.excesses = 0
 
     def members(self) -> tuple[set[int], int]:
         """The task's processes, and how many threads they have."""
@@ -62,30 +64,39 @@ class Meter:
         return members, sum(processes[member][1] for member in members)
 
     def memory(self, members: set[int]) -> int:
-        """Bytes, no fewer than what the members have: the sum of the sizes where that is little
-        enough, else what it has grown since the last close look, or a close look, which takes ten
-        milliseconds a process."""
+        """Bytes that the members have and the template has not, as far as it is known.
+
+        The sum of the sizes where that is little enough, else the growth since the last close look.
+        A close look takes ten milliseconds a process, so it goes on from call to call; more than
+        the limit is believed of two in a row, as a process about to run another program counts
+        double.
+        """
         files = sum(_files(root) + _sockets(root) for root in self.roots)
         whole = files + sum(map(_size, members))
         if whole <= self.limit:
             return whole
-        grown = self.counted + whole - self.counted_whole
-        now = time.monotonic()
-        # A process that lets go of what it shares with the template may grow unseen for so long.
-        if grown <= self.limit and now - self.counted_at < _CLOSE_LOOK:
-            return max(0, grown)
-        self.counted = files + self._own(members)
-        self.counted_whole, self.counted_at = whole, time.monotonic()
-        return self.counted
+        start = time.monotonic()
+        if not self.unseen:
+            grown = self.counted + whole - self.counted_whole
+            # One that lets go of what it shares with the template may grow unseen for so long.
+            if grown <= self.limit and start - self.counted_at < _CLOSE_LOOK:
+                return max(0, grown)
+            self.unseen, self.sum, self.members_seen = list(members), files, len(members)
+            self.counted_whole = whole
+        while self.unseen and time.monotonic() - start < _SLICE:
+            self.sum += _part(self.unseen.pop())
+        if not self.unseen:
+            self.counted, self.counted_at = max(0, self.sum - self._shared()), time.monotonic()
+            self.excesses = self.excesses + 1 if self.counted > self.limit else 0
+        return self.counted if self.excesses > 1 else min(self.counted, self.limit)
 
-    def _own(self, members: set[int]) -> int:
-        """Bytes that the members have and the template has not."""
+    def _shared(self) -> int:
+        """Bytes of the template's that the members' parts hold, at most."""
         # A page that n processes map counts an nth in each. Of what the template holds, each member
         # that has let go of none of it counts as much as the template does; all other processes
         # together count what the template does not.
         part = _part(self.template)
-        shared = min(len(members) * part, _size(self.template) - part)
-        return max(0, sum(map(_part, members)) - shared)
+        return min(self.members_seen * part, _size(self.template) - part)
 
 
 def _descendants(roots: Iterable[int], processes: dict[int, tuple[int, int]]) -> set[int]:
