@@ -5,6 +5,7 @@ benchmarks are those of params.yaml.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Score one file; print the table, write outcomes and figures beside it or to --out."""
     arguments = _parser().parse_args(argv)
     path: Path = arguments.file
-    params = load_params()
+    params = load_params(_root())
     benchmarks = _benchmarks(path, params.benchmarks, arguments.benchmark)
     baseline = Baseline(multimodal=not arguments.text_only)
     applicable_tasks = applicable(load_tasks(benchmarks), baseline)
@@ -67,6 +68,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("\n".join(lines))
 
 
+def _root() -> Path:
+    """Where params.yaml lies: here, or in the installed release where this is no clone."""
+    here, release = Path(), Path(sys.prefix) / "share" / "ketune"
+    if (here / "params.yaml").is_file() or not (release / "params.yaml").is_file():
+        return here
+    print(f"no params.yaml here: rules and limits are those of {release}/params.yaml")
+    return release
+
+
 def _name(path: Path) -> str:
     """The file's name without what says its format."""
     name = path.name
@@ -89,8 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--benchmark",
         action="append",
-        metavar="NAME",
-        help="of params.yaml, for task ids that do not start with it; may be repeated",
+        metavar="NAME[=FILE]",
+        help="of params.yaml, for task ids that do not start with it; FILE holds its tasks "
+        "where they lie elsewhere than params.yaml says; may be repeated",
     )
     parser.add_argument(
         "--subset",
@@ -114,12 +125,13 @@ def _benchmarks(
 ) -> list[Benchmark]:
     """Those asked for, else those that the task ids of the file name."""
     by_name = {benchmark.name: benchmark for benchmark in known}
-    if unknown := sorted(set(asked or ()) - by_name.keys()):
+    files = dict(entry.partition("=")[::2] for entry in asked or ())
+    if unknown := sorted(files.keys() - by_name.keys()):
         raise StageError(f"--benchmark {unknown[0]}: params.yaml has {', '.join(by_name)}")
     rows = (row for _, row in read_rows(path) if isinstance(row, dict))
     named = {str(row.get("task_id")).partition("/")[0] for row in rows}
-    if chosen := [b for name, b in by_name.items() if name in (asked or named)]:
-        return chosen
+    if chosen := [b for name, b in by_name.items() if name in (files or named)]:
+        return [b.model_copy(update={"path": files.get(b.name) or b.path}) for b in chosen]
     raise StageError(
         f"{path}: no task_id starts with a benchmark's name; say which they are of: "
         f"--benchmark {' or '.join(by_name)}"

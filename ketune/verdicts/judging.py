@@ -46,7 +46,7 @@ def judged(
         "memory_mb": params.memory_mb,
         "judge": _sources(),
         "environment": environment(),
-        "lock": file_sha256(LOCK),
+        "lock": file_sha256(LOCK) if LOCK.is_file() else None,  # none beside an installed release
     }
     with scratch_directory("judge", run_key(determinants)) as scratch:
         verdicts = []
