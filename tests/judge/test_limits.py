@@ -41,8 +41,10 @@ _TAKERS = {
         "    subprocess.Popen([sys.executable, '-I', '-S', '-c', code])\ntime.sleep(60)\n"
     ),
     "sockets": (
-        "def fill():\n    kept = []\n    while True:\n        pair = socket.socketpair()\n"
-        "        kept.append(pair)\n        for end in pair:\n            end.setblocking(False)\n"
+        "def fill():\n    kept = []\n    while True:\n        try:\n"
+        "            pair = socket.socketpair()\n        except OSError:\n"
+        "            time.sleep(60)\n        kept.append(pair)\n"
+        "        for end in pair:\n            end.setblocking(False)\n"
         "            try:\n                while end.send(bytes(1 << 16)):\n"
         "                    pass\n"
         "            except BlockingIOError:\n                pass\n"
