@@ -10,7 +10,7 @@ from ketune.reporting.card import Card, pick_examples, write_card
 from ketune.runtime import StageError, atomic_directory, stage_main
 from ketune.sources.raw import read_provenance
 from ketune.tasks.kinds import SPLITS
-from ketune.tasks.prepared import read_prepared
+from ketune.tasks.samples import read_prepared
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from ketune.runtime import (
 )
 from ketune.scratch import run_key, scratch_directory
 from ketune.swift.run import run_swift
-from ketune.tasks.prepared import read_prepared
+from ketune.tasks.samples import read_prepared
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
             },
             "largest_logit_difference": proof.largest_logit_difference,
             "top1_agreement": round(proof.top1_agreement, 6),
-            "carried": {"share": round(proof.carried, 6), "layer": proof.layer},
+            "adapter_share": {"share": round(proof.adapter_share, 6), "layer": proof.layer},
             "prompts": proof.prompts,
             "positions": proof.positions,
             "dtype": params.torch_dtype,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ketune.dataset.preparation import check_quarantine, prepare_rows
+from ketune.dataset.pipeline import check_quarantine, prepare_rows
 from ketune.dataset.statistics import summarise
 from ketune.params import load_params
 from ketune.paths import DATA_METRICS, PREPARED, RAW

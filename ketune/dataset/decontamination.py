@@ -39,7 +39,7 @@ from ketune.dataset.siblings import (
 from ketune.params.schema import Benchmark, DataParams
 from ketune.tasks.benchmarks import Task, load_tasks
 from ketune.tasks.kinds import SPLITS, Split
-from ketune.tasks.prepared import Finding, json_line
+from ketune.tasks.samples import Finding, json_line
 
 _PAIRS = list(combinations(range(len(SPLITS)), 2))
 _TEST = SPLITS.index("test")

@@ -50,7 +50,7 @@ def responses(network: Any, names: list[str]) -> dict[str, Response]:
     return {name: Response(_respond(network.get_submodule(name))) for name in names}
 
 
-def carried(adapted: dict[str, Response], merged: dict[str, Response]) -> dict[str, float]:
+def adapter_shares(adapted: dict[str, Response], merged: dict[str, Response]) -> dict[str, float]:
     """By layer, the share of the adapter's change that the merged layer has: 1 where all is well.
 
     The least-squares factor c of merged - base = c (expected - base). Layers that the adapter does

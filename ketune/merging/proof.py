@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ketune.adapters.conversion import CHANGES_BASE
-from ketune.merging.probes import Response, adapted_responses, carried, responses
+from ketune.merging.probes import Response, adapted_responses, adapter_shares, responses
 from ketune.models.load import load_model
 from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
-from ketune.tasks.prepared import PreparedSample
+from ketune.tasks.samples import PreparedSample
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,11 +24,11 @@ _PROMPTS = 8  # with an image, and as many without
 class Tolerance:
     """How far merged and unmerged may be apart.
 
-    `carried`: how far from 1 the share of the adapter may be that a merged layer has. `eval_loss`:
-    nats between adapter and merged model, `trained`: between either and the trained network.
+    `adapter_share`: how far from 1 the share of the adapter may be that a merged layer has.
+    `eval_loss`: nats between adapter and merged model, `trained`: between either and the trained network.
     """
 
-    carried: float
+    adapter_share: float
     logit: float
     top1_agreement: float
     eval_loss: float
@@ -71,11 +71,11 @@ class Observation:
 class Proof:
     """Figures of the comparison, over `positions` answer positions of `prompts` prompts.
 
-    `carried` is the share of the adapter in the merged layer that is furthest from 1, `layer`.
+    `adapter_share` is what of the adapter is in `layer`, the merged layer furthest from 1.
     """
 
     layer: str
-    carried: float
+    adapter_share: float
     prompts: int
     positions: int
     largest_logit_difference: float
@@ -126,11 +126,11 @@ def compare(adapter: Observation, merged: Observation) -> Proof:
     pairs = list(zip(adapter.logits, merged.logits, strict=True))
     agreeing = sum(int((a.argmax(-1) == b.argmax(-1)).sum()) for a, b in pairs)
     positions = sum(len(a) for a, _ in pairs)
-    shares = carried(adapter.layers, merged.layers)
+    shares = adapter_shares(adapter.layers, merged.layers)
     furthest = max(shares, key=lambda name: abs(shares[name] - 1))
     return Proof(
         layer=furthest,
-        carried=shares[furthest],
+        adapter_share=shares[furthest],
         prompts=len(pairs),
         positions=positions,
         largest_logit_difference=max(float((a - b).abs().max()) for a, b in pairs),
@@ -167,9 +167,10 @@ def check(proof: Proof, trained_eval_loss: float, tolerance: Tolerance) -> None:
             f"{proof.top1_agreement:.2%} of top tokens agree "
             f"(at least {tolerance.top1_agreement:.1%})"
         )
-    if not abs(proof.carried - 1) <= tolerance.carried:
+    if not abs(proof.adapter_share - 1) <= tolerance.adapter_share:
         trouble.append(
-            f"{proof.layer} has {proof.carried:.3g} of the adapter (1 within {tolerance.carried})"
+            f"{proof.layer} has {proof.adapter_share:.3g} of the adapter "
+            f"(1 within {tolerance.adapter_share})"
         )
     if trouble:
         raise StageError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ketune.tasks.kinds import CATEGORIES, SAMPLE_TYPES, SPLITS
-from ketune.tasks.prepared import PreparedSample, answer, question
+from ketune.tasks.samples import PreparedSample, answer, question
 
 _SOURCES = 10  # documents listed by name
 _HUB = "https://huggingface.co/datasets"

@@ -133,7 +133,7 @@ def _results(
             "best step": result.get("train", "best_step"),
             "final eval_loss": result.get("train", "final", "eval_loss"),
             "rise %": result.get("train", "eval_loss_rise_percent"),
-            "merge: carried": result.get("merge", "carried", "share"),
+            "merge: adapter share": result.get("merge", "adapter_share", "share"),
             "merge: logits": result.get("merge", "largest_logit_difference"),
             "merge: top-1": result.get("merge", "top1_agreement"),
             "merge: eval_loss": result.get("merge", "eval_loss", "merged"),
@@ -243,8 +243,8 @@ def _remarks(results: Sequence[Result]) -> list[str]:
     remarks = [
         "eval_loss, token acc, train loss and gap are at the best step, whose checkpoint is the "
         "adapter; final eval_loss is the curve's end, which published figures are. merge: the "
-        "merged model against base and adapter; carried is the adapter's share in the layer where "
-        "it is furthest from 1."
+        "merged model against base and adapter; adapter share is of the layer "
+        "where it is furthest from 1."
     ]
     if missing := [result.run for result in results if result.experiment is None]:
         remarks.append(f"no experiment at this profile: {', '.join(missing)}")

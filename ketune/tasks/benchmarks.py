@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from ketune.params.schema import Baseline, Benchmark
 from ketune.paths import TEST
 from ketune.runtime import StageError
-from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
+from ketune.tasks.samples import PreparedSample, answer, question, read_prepared
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, pattern=r"\S")]
 

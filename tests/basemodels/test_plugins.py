@@ -17,7 +17,7 @@ from ketune.models.locate import Model
 from ketune.models.settle import settle_model
 from ketune.params import Params, load_params
 from ketune.runtime import StageError
-from ketune.tasks.prepared import read_prepared
+from ketune.tasks.samples import read_prepared
 from tests.basemodels.conftest import BASE, Make
 from tests.basemodels.models import TILE
 from tests.swift.conftest import ROOT, changed

@@ -9,14 +9,14 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from ketune.dataset.preparation import prepare_rows
+from ketune.dataset.pipeline import prepare_rows
 from ketune.dataset.statistics import summarise
 from ketune.params import load_params
 from ketune.reporting.card import pick_examples
 from ketune.runtime import StageError, write_json
 from ketune.sources.raw import write_provenance
 from ketune.sources.sources import locate_directory, write_raw
-from ketune.tasks.prepared import PreparedSample, read_prepared
+from ketune.tasks.samples import PreparedSample, read_prepared
 from stages.card import main as card_main
 from tests.dataset.published import good_rows, good_splits, write_parquet
 

@@ -14,7 +14,7 @@ from datasets import Dataset, DatasetDict, Features, Image, Value
 from PIL import Image as Pillow
 from ruamel.yaml import YAML
 
-from ketune.dataset.preparation import prepare_rows
+from ketune.dataset.pipeline import prepare_rows
 from ketune.dataset.statistics import summarise
 from ketune.params import Benchmark, load_params
 from ketune.sources.sources import locate_directory, write_raw

@@ -27,7 +27,7 @@ from ketune.params import Benchmark, load_params
 from ketune.runtime import StageError
 from ketune.synthetic.stream import samples
 from ketune.tasks.benchmarks import load_tasks
-from ketune.tasks.prepared import contaminated_tasks, read_prepared
+from ketune.tasks.samples import contaminated_tasks, read_prepared
 from tests.dataset.published import (
     REPOSITORY,
     Row,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ketune.dataset.contract import Row, Violation, check_row
 from ketune.params import load_params
-from ketune.tasks.prepared import read_prepared
+from ketune.tasks.samples import read_prepared
 from tests.dataset.published import (
     REPOSITORY,
     TEXT,

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ketune.dataset.contract import MAX_CHARACTERS
 from ketune.sources.raw import raw_file
-from ketune.tasks.prepared import PreparedSample, answer, question, read_prepared
+from ketune.tasks.samples import PreparedSample, answer, question, read_prepared
 from tests.dataset.published import (
     Row,
     completion_row,

@@ -10,7 +10,7 @@ import pytest
 from ketune.runtime import StageError
 from ketune.sources.raw import raw_file
 from ketune.tasks.kinds import SPLITS
-from ketune.tasks.prepared import answer, question, read_prepared
+from ketune.tasks.samples import answer, question, read_prepared
 from tests.dataset.published import (
     Row,
     encode,

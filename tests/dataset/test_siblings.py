@@ -19,7 +19,7 @@ from ketune.dataset.siblings import (
     groups_across,
 )
 from ketune.tasks.kinds import SPLITS
-from ketune.tasks.prepared import read_prepared
+from ketune.tasks.samples import read_prepared
 from tests.dataset.published import (
     Row,
     Splits,

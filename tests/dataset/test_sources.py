@@ -17,7 +17,7 @@ from ketune.runtime import StageError
 from ketune.sources.raw import raw_file, raw_rows
 from ketune.sources.sources import is_local, locate_directory, select_files, write_raw
 from ketune.tasks.kinds import SPLITS
-from ketune.tasks.prepared import answer, question, read_prepared
+from ketune.tasks.samples import answer, question, read_prepared
 from stages.ingest import main as ingest_main
 from tests.dataset.published import (
     Row,

@@ -46,8 +46,8 @@ def test_an_equal_merge_passes(tolerance: Tolerance) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"carried": 0.9}, "q_proj has 0.9 of the adapter"),
-        ({"carried": math.nan}, "q_proj has nan of the adapter"),
+        ({"adapter_share": 0.9}, "q_proj has 0.9 of the adapter"),
+        ({"adapter_share": math.nan}, "q_proj has nan of the adapter"),
         ({"largest_logit_difference": 0.1}, "a logit differs by 0.1"),
         ({"largest_logit_difference": math.nan}, "a logit differs by nan"),
         ({"top1_agreement": 0.9}, "90.00% of top tokens agree"),

@@ -98,7 +98,7 @@ def test_a_run_trains_what_it_says_and_merges_with_proof(name: str, trained: Tra
 
     # On the original base, by PEFT alone: the merged model, with and without an image.
     assert plain["largest_logit_difference"] < 1e-3
-    assert proof["carried"]["share"] == pytest.approx(1, abs=1e-3)
+    assert proof["adapter_share"]["share"] == pytest.approx(1, abs=1e-3)
     assert proof["eval_loss"]["merged"] == pytest.approx(metrics["eval_loss"], abs=1e-4)
 
 

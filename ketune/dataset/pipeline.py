@@ -41,7 +41,7 @@ from ketune.runtime import StageError
 from ketune.sources.columns import TEXT_COLUMNS
 from ketune.sources.raw import raw_batches, raw_rows
 from ketune.tasks.kinds import SPLITS, Split
-from ketune.tasks.prepared import IMAGE_TAG, PreparedSample, json_line
+from ketune.tasks.samples import IMAGE_TAG, PreparedSample, json_line
 
 # Batches in flight: for each worker enough to keep it busy, in all few enough to bound memory.
 _BATCHES_AHEAD = 4
