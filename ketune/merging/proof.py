@@ -25,7 +25,8 @@ class Tolerance:
     """How far merged and unmerged may be apart.
 
     `adapter_share`: how far from 1 the share of the adapter may be that a merged layer has.
-    `eval_loss`: nats between adapter and merged model, `trained`: between either and the trained network.
+    `eval_loss`: nats between adapter and merged model, `trained`: between either and the trained
+    network.
     """
 
     adapter_share: float
