@@ -50,7 +50,7 @@ def command(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def compare(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return command(root, sys.executable, "-m", "ketune.commands.compare", *arguments)
+    return command(root, sys.executable, "-m", "ketune", "compare", *arguments)
 
 
 @pytest.fixture(scope="module")

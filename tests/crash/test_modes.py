@@ -44,12 +44,8 @@ class Project(Workspace):
         super().__init__(root)
         self.cache = home / "cache"
         self.environment = own_environment(home) | {"OMP_NUM_THREADS": "1"}
-        for name in (
-            "stages",
-            "ketune",
-            "requirements.lock",
-            "tests/assets",
-        ):  # links, in a workspace
+        # Links, in a workspace.
+        for name in ("stages", "ketune", "requirements.lock", "tests/assets"):
             (root / name).unlink()
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "stages", root / "stages", ignore=ignored)
@@ -59,7 +55,8 @@ class Project(Workspace):
             shutil.copy(ROOT / name, root)
         yaml = YAML()
         graph = yaml.load(ROOT / "dvc.yaml")
-        yaml.dump({"stages": {"train": graph["stages"]["train"]}}, root / "dvc.yaml")
+        stages = {name: graph["stages"][name] for name in ("resolve", "train")}
+        yaml.dump({"stages": stages}, root / "dvc.yaml")
         for command in (
             ("git", "init", "-q", "-b", "main"),
             ("git", "config", "user.name", "t"),

@@ -129,12 +129,13 @@ def elsewhere(
 
 
 def results(clone: Clone) -> dict[str, bytes]:
-    """The bytes of every out that is shared; the merged model is rebuilt instead."""
+    """The bytes of every out that is shared: the merged model is rebuilt, data/source linked."""
     files = (path for room in ("data", "models") for path in (clone.root / room).rglob("*"))
     contents = {
         str(path.relative_to(clone.root)): path.read_bytes() for path in files if path.is_file()
     }
-    return {name: content for name, content in contents.items() if "models/merged" not in name}
+    own = ("models/merged", "data/source")
+    return {name: content for name, content in contents.items() if not name.startswith(own)}
 
 
 @pytest.fixture(scope="session")

@@ -212,5 +212,5 @@ def test_a_study_is_queued_once(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_a_study_that_was_not_run_says_how() -> None:
-    with pytest.raises(StageError, match=r"no experiment of it yet; run `python -m stages\.study"):
+    with pytest.raises(StageError, match=r"no experiment of it yet; run `ketune study"):
         tabulate("small", "smoke")

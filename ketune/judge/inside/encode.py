@@ -24,6 +24,7 @@ from ketune.judge.inside.wire import Node
 _SMALL = 1 << 63
 _FUNCTIONS = (
     *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial),
+    type(functools.lru_cache(len)),
     *(np.ufunc, type(np.mean)),
 )
 _EMPTY: dict[str, str] = {}
