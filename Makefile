@@ -58,7 +58,6 @@ remote: .venv/.ready  ## Make an S3 bucket the default remote: make remote URL=s
 # A plain `dvc pull` also asks for the merged model, which is never pushed, and fails.
 pull: .venv/.ready  ## Fetch every shared result from the default remote
 	dvc pull $$(dvc stage list --name-only | grep -vx merge)
-	dvc repro --quiet --single-item source  # a link on this machine, which is nowhere to fetch
 
 gpu: .venv/.ready  ## Add what a CUDA machine needs: flash-attn, vLLM, liger-kernel, DeepSpeed
 	.venv/bin/uv pip install --python .venv/bin/python --no-build-isolation-package flash-attn \
