@@ -8,12 +8,14 @@ shared anonymous memory, no task can have (`filters`).
 import contextlib
 import os
 import re
+import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 _MAX_AGE = 0.01  # seconds for which a list of the machine's processes serves
-_CLOSE_LOOK, _SLICE = 0.5, 0.03  # seconds between two close looks, and of one in one call
+_CLOSE_LOOK = 0.5  # seconds between two where nothing calls for it
+_MAX_STOPPED, _MOMENT = 64, 0.005  # processes, seconds
 _KIBIBYTE = 1024
 # Bytes that a socket holds of what was sent at most: its queue, which no program can enlarge, and
 # the last message.
@@ -32,10 +34,10 @@ class Processes:
         self.seen = 0.0
         self.found: dict[int, tuple[int, int]] = {}
 
-    def list(self) -> dict[int, tuple[int, int]]:
+    def list(self, *, afresh: bool = False) -> dict[int, tuple[int, int]]:
         """Parent and number of threads of each."""
         with self.lock:
-            if time.monotonic() - self.seen > _MAX_AGE:
+            if afresh or time.monotonic() - self.seen > _MAX_AGE:
                 found = {int(n): _stat(n) for n in os.listdir("/proc") if n.isdecimal()}  # noqa: PTH208
                 self.found = {number: stat for number, stat in found.items() if stat}
                 self.seen = time.monotonic()
@@ -54,8 +56,6 @@ class Meter:
         self.counted = 0
         self.counted_whole = len(roots) * _size(template)
         self.counted_at = time.monotonic()
-        self.unseen: list[int] = []  # members that the close look under way has still to see
-        self.sum = self.members_seen = self.excesses = 0
 
     def members(self) -> tuple[set[int], int]:
         """The task's processes, and how many threads they have."""
@@ -66,37 +66,61 @@ class Meter:
     def memory(self, members: set[int]) -> int:
         """Bytes that the members have and the template has not, as far as it is known.
 
-        The sum of the sizes where that is little enough, else the growth since the last close look.
-        A close look takes ten milliseconds a process, so it goes on from call to call; more than
-        the limit is believed of two in a row, as a process about to run another program counts
-        double.
+        The sum of the sizes where that is little enough, else the growth since the last close look,
+        or a close look.
         """
         files = sum(_files(root) + _sockets(root) for root in self.roots)
         whole = files + sum(map(_size, members))
         if whole <= self.limit:
             return whole
-        start = time.monotonic()
-        if not self.unseen:
-            grown = self.counted + whole - self.counted_whole
-            # One that lets go of what it shares with the template may grow unseen for so long.
-            if grown <= self.limit and start - self.counted_at < _CLOSE_LOOK:
-                return max(0, grown)
-            self.unseen, self.sum, self.members_seen = list(members), files, len(members)
-            self.counted_whole = whole
-        while self.unseen and time.monotonic() - start < _SLICE:
-            self.sum += _part(self.unseen.pop())
-        if not self.unseen:
-            self.counted, self.counted_at = max(0, self.sum - self._shared()), time.monotonic()
-            self.excesses = self.excesses + 1 if self.counted > self.limit else 0
-        return self.counted if self.excesses > 1 else min(self.counted, self.limit)
+        grown = self.counted + whole - self.counted_whole
+        # One that lets go of what it shares with the template may grow unseen for so long.
+        if grown <= self.limit and time.monotonic() - self.counted_at < _CLOSE_LOOK:
+            return max(0, grown)
+        self.counted_whole = whole
+        self.counted = self._look_closely(files)
+        if self.counted > self.limit:
+            # A process about to run another program counts double, for a moment.
+            time.sleep(_MOMENT)
+            self.counted = self._look_closely(files)
+        self.counted_at = time.monotonic()
+        return self.counted
 
-    def _shared(self) -> int:
-        """Bytes of the template's that the members' parts hold, at most."""
+    def _look_closely(self, files: int) -> int:
+        with self._stopped() as stopped:
+            # More are ended for their number.
+            return files + self._own(stopped) if len(stopped) <= _MAX_STOPPED else 0
+
+    @contextlib.contextmanager
+    def _stopped(self) -> Iterator[set[int]]:
+        """The members, held for a close look, which takes ten milliseconds a process: else they
+        would grow meanwhile, and take the processor that it needs."""
+        stopped: set[int] = set()
+        try:
+            while len(stopped) <= _MAX_STOPPED:
+                new = _descendants(self.roots, self.processes.list(afresh=True)) - stopped
+                if not new:
+                    break
+                _signal(new, signal.SIGSTOP)
+                stopped |= new
+            yield stopped
+        finally:
+            _signal(stopped, signal.SIGCONT)
+
+    def _own(self, members: set[int]) -> int:
+        """Bytes of memory that the members have and the template has not."""
         # A page that n processes map counts an nth in each. Of what the template holds, each member
         # that has let go of none of it counts as much as the template does; all other processes
         # together count what the template does not.
         part = _part(self.template)
-        return min(self.members_seen * part, _size(self.template) - part)
+        shared = min(len(members) * part, _size(self.template) - part)
+        return max(0, sum(map(_part, members)) - shared)
+
+
+def _signal(processes: set[int], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _descendants(roots: Iterable[int], processes: dict[int, tuple[int, int]]) -> set[int]:
