@@ -352,6 +352,7 @@ def test_waiting_is_told_with_the_servers_words(
     with serving(lambda _, number: busy if number < 4 else None) as server:
         ask(serve_at(full, server.url, concurrency=1), ["q"])
     assert capsys.readouterr().out == (
+        f"asking {server.url} for served\n"
         f"{server.url}: 503 (Retry-After: 0.1) <html> <b>overloaded</b> </html> (try 1 of 4)\n"
     )
 

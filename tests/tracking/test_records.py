@@ -81,7 +81,7 @@ def test_wandb_offline_says_what_the_run_is_and_how_it_went(
     assert f"wandb: {directory}\n" in said
     (run,) = read_wandb(directory)
     assert (run["name"], run["project"]) == ("rank-and-file", "ketune")
-    assert run["tags"] == ["smoke", "rslora", "r32"]
+    assert run["tags"] == ["tiny-qwen3-vl", "rslora", "r32"]
     described = run["config"]["ketune"]
     assert described["experiment"] == "rank-and-file"
     assert described["dvc_baseline_revision"] == "b" * 40
