@@ -172,7 +172,8 @@ def test_a_compressed_file_and_a_completion_that_cannot_be_read() -> None:
 
 def test_what_scoring_needs_is_locked_and_small() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    needed = {re.split(r"[=>]", one)[0].replace(".", "-") for one in project["project"]["dependencies"]}
+    names = (re.split(r"[=>]", one)[0] for one in project["project"]["dependencies"])
+    needed = {name.replace(".", "-") for name in names}
     lock = (REPOSITORY / "requirements.lock").read_text()
     assert [name for name in needed if f"\n{name}==" not in f"\n{lock}"] == []
     assert not {"torch", "ms-swift", "vllm", "dvc"} & needed
