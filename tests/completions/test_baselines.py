@@ -156,7 +156,7 @@ TEXT = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(NORMAL
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(TEXT.encode()),
+        gzip.compress(TEXT.encode(), mtime=0),
         bz2.compress(TEXT.encode()),
         lzma.compress(TEXT.encode()),
         b"\xef\xbb\xbf" + TEXT.encode(),
@@ -165,7 +165,7 @@ TEXT = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows(NORMAL
         TEXT.replace("\n", "\r\n\r\n").encode(),
         f"\n \n{TEXT}\n\n".encode(),
         json.dumps(rows(NORMAL), indent=2).encode(),
-        gzip.compress(json.dumps(rows(NORMAL)).encode("utf-16")),
+        gzip.compress(json.dumps(rows(NORMAL)).encode("utf-16"), mtime=0),
         TEXT.replace('"completion"', '"solution"').encode(),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_users_file_is_read_as_it_is(tmp_path: Path, content: bytes) -> None:
             r":4: not UTF-8 .*LATIN1",
         ),
         (TEXT.encode("utf-16-le"), r": UTF-16 or binary .*iconv"),
-        (gzip.compress(TEXT.encode())[:40], r": compressed, but damaged"),
+        (gzip.compress(TEXT.encode(), mtime=0)[:40], r": compressed, but damaged"),
         (b"PK\x03\x04rest", r": a zip archive"),
         (b"PAR1rest", r": a Parquet file"),
         (b"", r": it holds no completions"),
