@@ -12,7 +12,7 @@ from ketune.merging.proof import Proof, check, compare, observe, tolerance_of
 from ketune.models.locate import Model, directory_sha256, resolved_model
 from ketune.models.settle import keep_files, settle_model
 from ketune.params import Params, load_params
-from ketune.paths import ADAPTER, MERGE_METRICS, MERGED, TRAIN_METRICS, VALIDATION
+from ketune.paths import ADAPTER, MERGE_METRICS, MERGED, RESOLVED, TRAIN_METRICS, VALIDATION
 from ketune.runtime import (
     StageError,
     atomic_directory,
@@ -37,7 +37,7 @@ def main() -> None:
 def _merge(params: Params, devices: Sequence[int]) -> None:
     """Merge, prove, and only then publish."""
     require_device(params)
-    base = resolved_model(params.model, params.model_revision)
+    base = resolved_model(params.model, params.model_revision, RESOLVED)
     params = settle_model(params, base)
     training = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
     trained = training["eval_loss"]

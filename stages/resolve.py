@@ -1,29 +1,45 @@
-"""resolve: the base model of params.yaml → models/base.json, the commit or digest it stands for.
+"""resolve [NAME]: the base model, or a baseline's → models/, the commit or digest it stands for.
 
-A branch of the hub moves. Every later stage takes the commit that was found here, until `model` or
-`model_revision` changes or `dvc repro --force --single-item resolve` asks the hub again.
+A branch of the hub moves. Every later stage takes the commit that was found here, until the model
+or its revision changes or `dvc repro --force --single-item resolve` asks the hub again.
 """
 
+import sys
+
 from ketune.devices.device import require_device
-from ketune.models.locate import Resolved, locate_model
-from ketune.params import load_params
-from ketune.paths import RESOLVED
-from ketune.runtime import stage_main, write_json
+from ketune.models.locate import Resolved, resolve_model
+from ketune.params import load_baseline, load_params
+from ketune.paths import BASELINES, RESOLVED
+from ketune.runtime import StageError, stage_main, write_json
 
 
 def main() -> None:
-    """Write models/base.json."""
-    params = load_params()
-    require_device(params)
-    model = locate_model(params.model, params.model_revision)
-    resolved: Resolved = {
-        "model": params.model,
-        "model_revision": params.model_revision,
-        "commit": model.revision,
-        "digest": model.digest,
-    }
-    write_json(RESOLVED, resolved)
-    print(f"{params.model} at {params.model_revision} is {model.digest[:12]}")
+    """Write models/base.json, or models/baselines/NAME.json."""
+    if len(sys.argv) == 1:
+        params = load_params()
+        require_device(params)
+        resolved = resolve_model(params.model, params.model_revision)
+        write_json(RESOLVED, resolved)
+        _say(resolved)
+    elif len(sys.argv) == 2:
+        _resolve_baseline(sys.argv[1])
+    else:
+        raise StageError("usage: python -m stages.resolve, or with a name of baselines/")
+
+
+def _resolve_baseline(label: str) -> None:
+    params, baseline = load_baseline(label)
+    resolved = None
+    if baseline.completions is None and params.generation.backend != "openai":
+        resolved = resolve_model(params.model, params.model_revision, RESOLVED)
+        _say(resolved)
+    else:
+        print(f"{label}: answers come from elsewhere; there are no weights to find")
+    write_json(BASELINES / f"{label}.json", resolved)
+
+
+def _say(resolved: Resolved) -> None:
+    print(f"{resolved['model']} at {resolved['model_revision']} is {resolved['digest'][:12]}")
 
 
 if __name__ == "__main__":

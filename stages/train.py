@@ -15,6 +15,7 @@ from ketune.paths import (
     ADAPTER,
     EVAL_CURVE,
     LOCK,
+    RESOLVED,
     TRAIN,
     TRAIN_CURVE,
     TRAIN_METRICS,
@@ -62,7 +63,7 @@ def _train(params: Params, devices: Sequence[int]) -> None:
     """Train, or go on with an interrupted run of the same configuration, and publish."""
     require_device(params)
     check_scale(params)
-    model = resolved_model(params.model, params.model_revision)
+    model = resolved_model(params.model, params.model_revision, RESOLVED)
     require_trainable(model)
     params = settle_model(params, model)
     for path in (TRAIN, VALIDATION):
@@ -203,7 +204,6 @@ def _provenance(params: Params, model: Model, history: History) -> dict[str, Any
     return {
         "model": params.model,
         "model_digest": model.digest,
-        "data": params.data.source,
         "seed": params.seed,
         "device": device_name(params),
         "attention": params.attn_impl,

@@ -178,7 +178,7 @@ def test_clean_lists_and_removes_what_it_says(
             f"{about_old}would go",
             f"{about_young}kept",
             about_held,
-            f"{cache}: 3 runs, 3.0 MiB would be freed",
+            f"{cache}: 1 of 3 runs, 3.0 MiB would be freed",
         ]
         assert old.exists()
         assert clean()[:2] == [f"{about_old}removed", f"{about_young}kept"]
@@ -186,10 +186,10 @@ def test_clean_lists_and_removes_what_it_says(
         assert clean("--all") == [
             f"{about_young}removed",
             about_held,
-            f"{cache}: 2 runs, 1.0 MiB freed",
+            f"{cache}: 1 of 2 runs, 1.0 MiB freed",
         ]
         assert (young.exists(), held.path.exists()) == (False, True)
-    assert clean() == [f"{cache}: 0 runs, 0.0 MiB freed"]
+    assert clean() == [f"{cache}: 0 of 0 runs, 0.0 MiB freed"]
 
 
 @pytest.mark.parametrize("cache", ["/dev/null", "/dev/null/cache", "/proc/cache"])

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     runs = runs_in_cache()
     chosen = runs if arguments.all else over_limits(runs)
-    gone = 0
+    gone = freed = 0
     for run in runs:
         if run.under_way:
             outcome = "under way, kept"
@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             outcome = "kept"
         elif arguments.dry_run or remove(run.path):
             outcome = "would go" if arguments.dry_run else "removed"
-            gone += run.size
+            gone, freed = gone + 1, freed + run.size
         else:
             outcome = "cannot be removed"
         print(f"{run}: {outcome}")
     verb = "would be freed" if arguments.dry_run else "freed"
-    print(f"{cache_directory()}: {len(runs)} runs, {gone / 2**20:,.1f} MiB {verb}")
+    print(f"{cache_directory()}: {gone} of {len(runs)} runs, {freed / 2**20:,.1f} MiB {verb}")

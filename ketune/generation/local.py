@@ -7,7 +7,7 @@ from ketune.generation.prompts import Answer, Prompt, Subject
 from ketune.models.locate import Model, directory_sha256, plugin_digests, resolved_model
 from ketune.models.settle import reads_images, settle_model
 from ketune.params import Baseline, Params
-from ketune.paths import FINETUNED, MERGED
+from ketune.paths import BASELINES, FINETUNED, MERGED
 from ketune.runtime import StageError
 
 
@@ -18,7 +18,7 @@ def locate_subject(params: Params, baseline: Baseline, label: str) -> tuple[Para
     """
     require_device(params)
     if label != FINETUNED:
-        model = resolved_model(params.model, params.model_revision)
+        model = resolved_model(params.model, params.model_revision, BASELINES / f"{label}.json")
     elif (MERGED / "config.json").is_file():
         model = Model(str(MERGED), None, directory_sha256(MERGED))
     else:

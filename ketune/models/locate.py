@@ -23,7 +23,7 @@ from ketune.runtime import StageError, file_sha256
 
 
 class Resolved(TypedDict):
-    """models/base.json: the base model of params.yaml, and the commit or digest it stands for."""
+    """models/base.json, models/baselines/: a model, and the commit or digest it stands for."""
 
     model: str
     model_revision: str
@@ -31,7 +31,8 @@ class Resolved(TypedDict):
     digest: str
 
 
-_RESOLVED = TypeAdapter(Resolved)
+# None: of a baseline whose answers come from elsewhere.
+_RESOLVED: TypeAdapter[Resolved | None] = TypeAdapter(Resolved | None)
 _TIMEOUT = 10.0  # seconds the hub may take to answer
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -75,22 +76,34 @@ def locate_model(name: str, revision: str) -> Model:
     return Model(name, commit, commit)
 
 
-def resolved_model(name: str, revision: str) -> Model:
-    """The base model as models/base.json records it; any other model is located now.
+def resolve_model(name: str, revision: str, known: Path | None = None) -> Resolved:
+    """What a model stands for, as `known` records it, else as `locate_model` finds it now."""
+    model = resolved_model(name, revision, known) if known else locate_model(name, revision)
+    return {
+        "model": name,
+        "model_revision": revision,
+        "commit": model.revision,
+        "digest": model.digest,
+    }
 
-    A branch of the hub moves. models/base.json keeps its commit, so that training, merge and
-    baseline use the same weights. `dvc repro --force --single-item resolve` moves it.
+
+def resolved_model(name: str, revision: str, record: Path) -> Model:
+    """The model as `record` has it; one that it does not name is located now.
+
+    A branch of the hub moves. The record keeps its commit, so that training, merge and baseline use
+    the same weights. `dvc repro --force --single-item resolve` moves it.
 
     Raises StageError as `locate_model` does, and for a directory that changed since.
     """
-    found = _RESOLVED.validate_json(RESOLVED.read_bytes()) if RESOLVED.is_file() else None
+    found = _RESOLVED.validate_json(record.read_bytes()) if record.is_file() else None
     if found is None or (found["model"], found["model_revision"]) != (name, revision):
         return locate_model(name, revision)
     model = Model(name, found["commit"], found["digest"])
     if model.revision is None and locate_model(name, revision).digest != model.digest:
+        stage = "resolve" if record == RESOLVED else f"resolve_baseline@{record.stem}"
         raise StageError(
-            f"model {name!r}: its files changed since {RESOLVED} was written; restore them, or run "
-            "`dvc repro --force --single-item resolve`"
+            f"model {name!r}: its files changed since {record} was written; restore them, or run "
+            f"`dvc repro --force --single-item {stage}`"
         )
     return model
 

@@ -103,7 +103,9 @@ def _read_revision(revision: str, model: str, path: str) -> str:
     if path not in found:
         models = sorted(file.stem for file in map(PurePosixPath, found) if file.suffix)
         raise StageError(
-            f"{revision} has no outcomes of {model!r}; it has those of: {', '.join(models) or '-'}"
+            f"{revision} has no outcomes of {model!r}; it has those of: {', '.join(models)}"
+            if models
+            else f"{revision} has no results; run `dvc repro` there and commit dvc.lock"
         )
     try:
         return str(files.read_text(path, encoding="utf-8"))

@@ -65,7 +65,7 @@ def run_swift(
     assert module is not None
     assert module.origin is not None
     kills = out_of_memory_kills()
-    with log.open("ab", buffering=0) as sink, _stoppable() as received:
+    with _stoppable() as received, log.open("ab", buffering=0) as sink:
         start = sink.tell()
         process = subprocess.Popen(
             [sys.executable, *launcher, module.origin, *arguments],

@@ -66,7 +66,6 @@ def describe(params: Params, key: str) -> dict[str, Any]:
         "name": experiment or "-".join(filter(None, [place, variant])),
         "experiment": experiment,
         "model": params.model,
-        "data": params.data.source,
         "variant": variant,
         "git_revision": revision or None,
         "dvc_baseline_revision": os.environ.get("DVC_EXP_BASELINE_REV"),

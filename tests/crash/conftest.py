@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.swift.conftest import ROOT
-from tests.swift.workspace import Workspace
+from tests.training.conftest import ROOT
+from tests.training.workspace import Workspace
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from ketune.swift.checkpoints import seal
 from ketune.swift.failures import explain_failure, explain_stop
 from tests.crash.conftest import Zygote, results
-from tests.swift.workspace import TINY, Workspace
+from tests.training.workspace import TINY, Workspace
 
 TRACEBACK = "Traceback (most recent call last):\n  File 'x.py', line 1, in <module>\n"
 LOGS = {

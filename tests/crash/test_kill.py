@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import Zygote, results
-from tests.swift.workspace import TINY, Workspace
+from tests.training.workspace import TINY, Workspace
 
 pytestmark = [
     pytest.mark.graph,

@@ -11,7 +11,7 @@ import pytest
 from ketune.devices.lease import leased_devices, visible_devices
 from ketune.params import Params
 from ketune.runtime import StageError
-from tests.swift.conftest import ROOT, changed, full
+from tests.training.conftest import ROOT, changed, full
 
 __all__ = ["full"]
 

@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from ketune.runtime import file_sha256
 from ketune.swift.checkpoints import SEAL
 from tests.projects import own_environment, run_in
-from tests.swift.conftest import ROOT
-from tests.swift.workspace import TINY, Workspace
 from tests.tracking.secrets import TOKENS, assert_no_secret
+from tests.training.conftest import ROOT
+from tests.training.workspace import TINY, Workspace
 
 pytestmark = [
     pytest.mark.graph,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.crash.conftest import Zygote, results
-from tests.swift.workspace import TINY, Workspace
+from tests.training.workspace import TINY, Workspace
 
 pytestmark = [
     pytest.mark.graph,

@@ -1,3 +1,3 @@
-from tests.swift.conftest import full
+from tests.training.conftest import full
 
 __all__ = ["full"]

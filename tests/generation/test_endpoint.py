@@ -19,7 +19,7 @@ from ketune.params import Params
 from ketune.runtime import StageError
 from tests.generation.server import Reply, Request, answer, serving
 from tests.generation.test_prompts import prompt
-from tests.swift.conftest import changed
+from tests.training.conftest import changed
 
 KEY = "sk-secret-0123456789"
 

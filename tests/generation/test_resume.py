@@ -18,8 +18,8 @@ from ketune.tasks.completions import read_completions
 from tests.generation.server import Reply, Request, serving
 from tests.generation.workspace import finished as finished_tasks
 from tests.generation.workspace import sampling_workspace
-from tests.swift.conftest import ROOT
-from tests.swift.workspace import TINY
+from tests.training.conftest import ROOT
+from tests.training.workspace import TINY
 
 KEY = "sk-secret-0123456789"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tests.swift.workspace import Workspace
+from tests.training.workspace import Workspace
 
 
 def sampling_workspace(root: Path, rows: int, **generation: Any) -> Workspace:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from ketune.params import flatten
 from ketune.runtime import read_jsonl
 from ketune.tasks.kinds import SPLITS
 from tests.graph.conftest import Clone
+from tests.house.test_dependencies import definition
+from tests.params.test_contract import covers, read, tracked
 from tests.tracking.secrets import TOKENS, assert_no_secret
 
 pytestmark = pytest.mark.graph
@@ -28,6 +31,7 @@ class Experiments:
     first: str
     second: str
     first_prepared: dict[str, bytes]
+    reads: Path
 
 
 def prepared_bytes(clone: Clone) -> dict[str, bytes]:
@@ -45,18 +49,24 @@ def experiments(shared_clone: Clone) -> Iterator[Experiments]:
     with pytest.MonkeyPatch.context() as patch:
         for name, token in TOKENS.items():
             patch.setenv(name, token)
-        first = shared_clone.experiment().stdout
+        reads = shared_clone.home / "reads"
+        reads.mkdir()
+        with patch.context() as traced:
+            traced.setenv("KETUNE_READS", str(reads))
+            traced.setenv("PYTHONPATH", str(Path(__file__).parent / "tracing"))
+            first = shared_clone.experiment().stdout
         prepared = prepared_bytes(shared_clone)
         shared_clone.run("git", "add", "-A")
         shared_clone.run("git", "commit", "-qm", "smoke results")
         second = shared_clone.experiment(lora_rank=64).stdout
-        yield Experiments(shared_clone, first, second, prepared)
+        yield Experiments(shared_clone, first, second, prepared, reads)
 
 
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
     run = stages_run(experiments.first)
     run.remove("card")  # nothing waits for it
     run.remove("resolve")
+    run.remove("resolve_baseline@base")
     run.remove("source")
     assert run[:2] == ["ingest", "prepare"]
     assert run[-1] == "report"
@@ -70,6 +80,26 @@ def test_the_whole_graph_runs(experiments: Experiments) -> None:
         assert metrics, name
     train = json.loads((experiments.clone.root / "metrics/train.json").read_text())
     assert train["eval_loss"] < train["eval_loss_first"]
+
+
+def test_a_stage_tracks_what_it_reads_of_params(experiments: Experiments) -> None:
+    stages = read("dvc.yaml")["stages"]
+    keys = set(flatten(read("params.yaml")))
+    unread: dict[str, set[str]] = {}
+    for name in stages:
+        command = definition(name)["cmd"].replace("${item}", "base").split()[2:]
+        traced = "@".join([command[0].removeprefix("stages."), *command[1:]])
+        files = list(experiments.reads.glob(f"{traced}-*"))
+        assert files, name
+        found = {key for file in files for key in file.read_text().split()}
+        own = tracked(stages[name])
+        assert [key for key in found if not covers(own, key)] == [], name
+        unread[name] = {key for key in keys if covers(own, key) and not covers(found, key)}
+    # An endpoint's are read where it answers, a revision where the source is on the hub.
+    elsewhere = {key for key in keys if key.startswith(("generation.endpoint", "data.revision"))}
+    assert {name: sorted(unread[name] - elsewhere) for name in stages} == {
+        name: [] for name in stages
+    }
 
 
 def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments) -> None:

@@ -40,7 +40,8 @@ def imports(path: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def reachable(path: str) -> set[str]:
+@cache
+def reachable(path: str) -> frozenset[str]:
     """Every module of ours that running one can import, itself included."""
     seen: set[str] = set()
     todo = [path]
@@ -49,7 +50,7 @@ def reachable(path: str) -> set[str]:
         if current not in seen:
             seen.add(current)
             todo += imports(current)
-    return seen
+    return frozenset(seen)
 
 
 def _files(parts: list[str]) -> set[str]:
@@ -60,6 +61,7 @@ def _files(parts: list[str]) -> set[str]:
     return {str(path) for path in both if (REPOSITORY / path).is_file()}
 
 
+@cache
 def _has_code(file: Path) -> bool:
     body = ast.parse(file.read_text(encoding="utf-8")).body
     return len(body) > 1 or (bool(body) and not isinstance(body[0], ast.Expr))

@@ -1,5 +1,6 @@
 """dvc.yaml names, for every stage, the code that it can import and no other."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def watched(stage: str) -> set[str]:
     return {path for dep in code for path in modules(dep)}
 
 
+@cache
 def used(stage: str) -> set[str]:
-    found = reachable(module_of(stage))
+    found = set(reachable(module_of(stage)))
     for room, loader in LOADED_BY_PATH.items():
         if loader in found:
             found |= modules(room)

@@ -14,8 +14,8 @@ from ketune.models.locate import locate_model
 from ketune.params import Params, load_params
 from ketune.training.arguments import training_arguments
 from ketune.training.processes import keep_global_batch
-from tests.swift.forks import lengthen
-from tests.swift.workspace import Workspace
+from tests.training.forks import lengthen
+from tests.training.workspace import Workspace
 
 PLUGINS = Path(__file__).parent / "plugins"
 # Rows an optimiser step. Six of one step are never all without an image here, of one rank they are.

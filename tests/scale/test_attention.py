@@ -8,7 +8,7 @@ from ketune.devices import device
 from ketune.devices.device import require_device, usable_attention, with_usable_attention
 from ketune.params import Params
 from ketune.runtime import StageError
-from tests.swift.conftest import changed, full
+from tests.training.conftest import changed, full
 
 __all__ = ["full"]
 

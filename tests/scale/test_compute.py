@@ -13,7 +13,7 @@ from ketune.training.compute import KINDS, compute_metrics, read_work, work_file
 from ketune.training.flops import Work
 from ketune.training.logs import History, Observed
 from ketune.training.peak import measured_peak
-from tests.swift.conftest import changed, full
+from tests.training.conftest import changed, full
 
 __all__ = ["full"]
 ROWS = 5837

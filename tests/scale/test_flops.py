@@ -18,7 +18,7 @@ from ketune.training.flops import (
     tokens_of_image,
 )
 from ketune.training.schedule import adapter_parameters
-from tests.swift.conftest import changed, full
+from tests.training.conftest import changed, full
 
 __all__ = ["full"]
 

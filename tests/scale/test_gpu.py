@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.scale.conftest import prepare
-from tests.swift.workspace import Workspace
+from tests.training.workspace import Workspace
 
 pytestmark = pytest.mark.gpu
 ON_CUDA = {

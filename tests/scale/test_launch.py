@@ -21,8 +21,8 @@ from ketune.training.processes import (
     node_rank,
 )
 from stages import train
-from tests.swift.conftest import changed, full
-from tests.swift.test_arguments import pairs
+from tests.training.conftest import changed, full
+from tests.training.test_arguments import pairs
 
 __all__ = ["full"]
 MODEL = Model("models/local", None, "digest")

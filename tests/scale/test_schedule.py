@@ -13,7 +13,7 @@ from benchmarks.architecture import QWEN3_VL_8B
 from ketune.params import Params
 from ketune.runtime import StageError
 from ketune.training.schedule import Schedule, plan_evaluations, training_steps, with_schedule
-from tests.swift.conftest import changed, full
+from tests.training.conftest import changed, full
 
 __all__ = ["full"]
 

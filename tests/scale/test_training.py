@@ -20,7 +20,7 @@ from ketune.swift.checkpoints import SEAL
 from ketune.training.compute import read_work
 from ketune.training.flops import count_flops, read_architecture
 from tests.scale.conftest import PLUGINS, Variants, prepare
-from tests.swift.workspace import TINY, Workspace
+from tests.training.workspace import TINY, Workspace
 
 TIMEOUT = 300  # seconds: processes that wait for each other would wait for ever
 TOLERANCE = 2e-5  # of a loss about 5 nats in float32: gradients are summed in another order

@@ -15,8 +15,8 @@ from wandb.proto import wandb_internal_pb2
 from wandb.sdk.internal.datastore import DataStore
 
 from tests.crash.conftest import Zygote, results
-from tests.swift.workspace import TINY, Workspace
 from tests.tracking.secrets import TOKENS, assert_no_secret
+from tests.training.workspace import TINY, Workspace
 
 pytestmark = [
     pytest.mark.graph,

@@ -1,6 +1,6 @@
 """Every run of the specification through the real ms-swift, two steps each on the tiny model.
 
-Base models other than Qwen3-VL have their own tests (tests/basemodels).
+Base models other than Qwen3-VL have their own tests (tests/models).
 """
 
 import json
@@ -16,8 +16,8 @@ from ketune.adapters.publish import effective_scaling
 from ketune.merging.export import export_arguments
 from ketune.params import Params, load_params
 from ketune.studies.definition import Run, load_experiments
-from tests.swift.conftest import ROOT
-from tests.swift.forks import (
+from tests.training.conftest import ROOT
+from tests.training.forks import (
     MERGE,
     TRAIN,
     Forks,
@@ -26,7 +26,7 @@ from tests.swift.forks import (
     lengthen,
     small_workspace,
 )
-from tests.swift.workspace import TINY, Workspace
+from tests.training.workspace import TINY, Workspace
 
 pytestmark = pytest.mark.graph
 
@@ -38,7 +38,7 @@ DISTINCT = {
     if "model" not in run.changes("smoke")
 }
 ADAPTER = Path("models/adapter")
-HERE = "tests.swift.test_variants"
+HERE = "tests.training.test_variants"
 
 
 class Trained:
@@ -106,7 +106,7 @@ def test_a_run_trains_what_it_says_and_merges_with_proof(name: str, trained: Tra
 def test_the_proof_has_trainings_loss_whatever_the_batches_hold(
     size: int, trained: Trained, tmp_path: Path
 ) -> None:
-    """17 rows of unlike lengths: the last batch holds 1 or 2. Text models: tests/basemodels."""
+    """17 rows of unlike lengths: the last batch holds 1 or 2. Text models: tests/models."""
     workspace = small_workspace(tmp_path / "w")
     workspace._write_split("validation", 17)
     lengthen(workspace, "validation")
@@ -269,7 +269,7 @@ def publish_unconverted() -> None:
 def train_until_it_breaks() -> None:
     from transformers import Trainer  # noqa: PLC0415
 
-    from tests.swift import forks  # noqa: PLC0415
+    from tests.training import forks  # noqa: PLC0415
 
     steps, train_step = iter(range(5)), Trainer.training_step
 
@@ -299,7 +299,7 @@ def _merge_another_adapter(change: Any, match: str) -> None:
 
 def _expect_failure(match: str) -> None:
     from ketune.runtime import StageError  # noqa: PLC0415
-    from tests.swift import forks  # noqa: PLC0415
+    from tests.training import forks  # noqa: PLC0415
 
     with pytest.raises(StageError, match=f"not its base with the adapter.*{match}"):
         forks.merge()

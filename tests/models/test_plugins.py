@@ -18,10 +18,10 @@ from ketune.models.settle import settle_model
 from ketune.params import Params, load_params
 from ketune.runtime import StageError
 from ketune.tasks.samples import read_prepared
-from tests.basemodels.conftest import BASE, Make
-from tests.basemodels.models import TILE
-from tests.swift.conftest import ROOT, changed
-from tests.swift.workspace import TINY
+from tests.models.conftest import BASE, Make
+from tests.models.models import TILE
+from tests.training.conftest import ROOT, changed
+from tests.training.workspace import TINY
 
 
 @pytest.fixture

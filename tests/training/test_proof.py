@@ -8,7 +8,7 @@ from ketune.merging.probes import Response
 from ketune.merging.proof import Observation, Proof, Tolerance, check, compare, tolerance_of
 from ketune.params import Params
 from ketune.runtime import StageError
-from tests.swift.conftest import changed
+from tests.training.conftest import changed
 
 GOOD = Proof("q_proj", 1.0001, 16, 640, 2e-6, 1.0, 0.61230001, 0.6123)
 

@@ -11,7 +11,7 @@ import pytest
 
 from ketune.runtime import StageError
 from stages import calibrate, evaluate, judge
-from tests.evaluate.project import (
+from tests.scoring.project import (
     REPOSITORY,
     kill_while_judging,
     make_project,

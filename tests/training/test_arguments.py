@@ -15,7 +15,7 @@ from ketune.training.arguments import (
     training_arguments,
     training_keys,
 )
-from tests.swift.conftest import changed
+from tests.training.conftest import changed
 
 HUB = Model("Qwen/Qwen3-VL-8B-Instruct", "c0ffee", "c0ffee")
 LOCAL = Model("models/local", None, "digest")

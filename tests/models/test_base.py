@@ -15,8 +15,8 @@ from ketune.params import Params
 from ketune.runtime import StageError
 from ketune.training.arguments import training_arguments
 from tests.generation.test_prompts import prompt
-from tests.swift.conftest import ROOT, changed
-from tests.swift.test_arguments import pairs
+from tests.training.conftest import ROOT, changed
+from tests.training.test_arguments import pairs
 
 PLUGINS = "ketune/models/plugins/"
 

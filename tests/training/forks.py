@@ -1,7 +1,7 @@
 """Stages in forks of one process that has imported ms-swift: seconds a configuration, not twelve.
 
-`python -m tests.swift.forks` reads a line of JSON a job (a directory and the names of functions to
-call there), and answers with the exit status of the fork that ran them.
+`python -m tests.training.forks` reads a line of JSON a job (a directory and the names of functions
+to call there), and answers with the exit status of the fork that ran them.
 """
 
 import gc
@@ -18,10 +18,10 @@ from typing import Any, Self
 
 from ketune.params import flatten
 from ketune.studies.definition import Run
-from tests.swift.conftest import ROOT
-from tests.swift.workspace import Workspace
+from tests.training.conftest import ROOT
+from tests.training.workspace import Workspace
 
-TRAIN, MERGE = "tests.swift.forks:train", "tests.swift.forks:merge"
+TRAIN, MERGE = "tests.training.forks:train", "tests.training.forks:merge"
 _ROWS = {"train": 8, "validation": 4}
 
 
@@ -30,7 +30,7 @@ class Forks:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.swift.forks"],
+            [sys.executable, "-m", "tests.training.forks"],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,

@@ -19,7 +19,7 @@ from ketune.params import Params, load_params
 from ketune.params.profile import profile_changes
 from ketune.runtime import StageError
 from tests.generation.test_prompts import prompt
-from tests.swift.conftest import ROOT, changed
+from tests.training.conftest import ROOT, changed
 
 SAMPLED = {"n_samples": 3, "temperature": 1.5, "max_new_tokens": 24, "batch_size": 2}
 

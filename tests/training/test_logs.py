@@ -1,4 +1,4 @@
-"""tests/swift/logging.jsonl was recorded from `swift sft` 4.6.0: 24 steps, evaluated every 8."""
+"""tests/training/logging.jsonl was recorded from `swift sft` 4.6.0: 24 steps, evaluated every 8."""
 
 import json
 from pathlib import Path

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.swift.conftest import full
-from tests.swift.forks import Forks
-from tests.swift.workspace import Workspace
+from tests.training.conftest import full
+from tests.training.forks import Forks
+from tests.training.workspace import Workspace
 
 __all__ = ["full"]
 
-BASE = "base"  # where tests/basemodels/models.py writes
+BASE = "base"  # where tests/models/models.py writes
 
 
 class BaseModel:
-    """A workspace whose base model is one of tests/basemodels/models.py."""
+    """A workspace whose base model is one of tests/models/models.py."""
 
     def __init__(self, root: Path, name: str, forks: Forks, changes: dict[str, object]) -> None:
         self.workspace = Workspace(root)
         self.root, self.base = root, root / BASE
         self._forks = forks
         self.base.mkdir()
-        self.run(f"tests.basemodels.models:{name}")
+        self.run(f"tests.models.models:{name}")
         smoke = {"model": BASE, "model_revision": "main", "external_plugins": []}
         self.workspace.set(**smoke | {"template": "auto"} | changes)
 

@@ -13,7 +13,7 @@ from ketune.params import Params
 from ketune.tasks.completions import read_completions
 from stages import generate
 from tests.generation.test_prompts import prompt
-from tests.swift.conftest import ROOT, changed
+from tests.training.conftest import ROOT, changed
 
 SUBJECT = Subject("base", Model("models/local", None, "digest"), own_template=False)
 

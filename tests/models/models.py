@@ -22,7 +22,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from tests.swift.workspace import TINY
+from tests.training.workspace import TINY
 from tools.tiny.tokenizer import SPLIT
 
 BASE = Path("base")  # in a workspace

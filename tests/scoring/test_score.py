@@ -14,7 +14,7 @@ import pytest
 from ketune.commands import score
 from ketune.runtime import StageError
 from stages import calibrate
-from tests.evaluate.project import REPOSITORY, make_project, task
+from tests.scoring.project import REPOSITORY, make_project, task
 
 FILE = Path("elsewhere/model-x.jsonl")
 WITHOUT = """

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from ketune.tasks.completions import read_completions
-from tests.basemodels.conftest import BaseModel, Make
-from tests.basemodels.models import TILE
-from tests.swift.forks import MERGE, TRAIN, lengthen
+from tests.models.conftest import BaseModel, Make
+from tests.models.models import TILE
+from tests.training.forks import MERGE, TRAIN, lengthen
 
 pytestmark = pytest.mark.graph
 
-GENERATE = "tests.basemodels.test_stages:generate"
+GENERATE = "tests.models.test_stages:generate"
 NAMES: dict[str, dict[str, Any]] = {
     # Its architecture is that of one model type. Four tiles.
     "internvl": {"model_type": "auto", "max_pixels": 4 * TILE**2},

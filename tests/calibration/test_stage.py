@@ -8,7 +8,7 @@ import pytest
 
 from ketune.runtime import StageError
 from stages import calibrate
-from tests.evaluate.project import kill_while_judging, make_project, task
+from tests.scoring.project import kill_while_judging, make_project, task
 
 CALIBRATION = Path("data/calibration.json")
 SLOW = "    import time\n    time.sleep(1.3)\n    return x + 5"

@@ -10,7 +10,7 @@ from ketune.devices.device import require_device
 from ketune.generation import vllm
 from ketune.params import Baseline, Params
 from ketune.runtime import StageError
-from tests.swift.conftest import ROOT, changed
+from tests.training.conftest import ROOT, changed
 
 
 @pytest.mark.parametrize("stage", [["train"], ["merge"], ["generate", "base"]])

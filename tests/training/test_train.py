@@ -7,7 +7,7 @@ from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
 from stages import train
-from tests.swift.conftest import changed
+from tests.training.conftest import changed
 
 MODEL = Model("models/local", None, "digest")
 

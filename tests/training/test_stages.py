@@ -10,7 +10,7 @@ from ketune.models.locate import Model
 from ketune.params import load_params
 from ketune.runtime import StageError, file_sha256
 from ketune.tasks.completions import read_completions
-from tests.swift.workspace import EVERY, TINY, Workspace
+from tests.training.workspace import EVERY, TINY, Workspace
 
 pytestmark = [
     pytest.mark.graph,

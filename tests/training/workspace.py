@@ -14,7 +14,7 @@ from PIL import Image
 from ketune.params.profile import profile_changes
 from ketune.runtime import file_sha256
 from tests.projects import write_params
-from tests.swift.conftest import ROOT
+from tests.training.conftest import ROOT
 
 TINY = ROOT / "tests" / "assets" / "tiny-qwen3-vl"
 EVERY = 2  # steps between evaluations, of 6

@@ -8,8 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from ketune.training.logs import EVAL_COLUMNS, TRAIN_COLUMNS, write_curve
-from tests.plots.test_templates import REPOSITORY, run
-from tests.swift.test_convergence import history, row
+from tests.reporting.test_templates import REPOSITORY, run
+from tests.training.test_convergence import history, row
 
 COMMIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "run")
 
