@@ -69,11 +69,16 @@ def _run_key(backend: Backend, params: Params, subject: Subject, prompts: list[P
         {
             "model": subject.model.digest,
             "prompts": [[prompt.condition, asdict(prompt.task)] for prompt in prompts],
-            "generation": params.generation.model_dump(exclude={"endpoint"}),
+            "generation": _sampling(params),
             "backend": backend.determinants(params, subject),
             "lock": file_sha256(LOCK),
         }
     )
+
+
+def _sampling(params: Params) -> dict[str, Any]:
+    """What is asked twice, with images blanked, the prompts say."""
+    return params.generation.model_dump(exclude={"endpoint", "blank_images"})
 
 
 def _run(
@@ -91,7 +96,7 @@ def _run(
             "model_digest": None if model.digest == model.name else model.digest,
             "system": None if subject.own_template else params.system,
             "max_pixels": params.max_pixels,
-            "generation": params.generation.model_dump(exclude={"endpoint", "blank_images"}),
+            "generation": _sampling(params),
             **backend.provenance(params, subject),
             "resumed_after_prompts": len(prompts) - effort.prompts,
             "versions": versions(*backend.packages),

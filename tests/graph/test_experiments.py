@@ -174,7 +174,7 @@ def test_one_more_baseline_generates_and_judges_only_itself(experiments: Experim
     # The configuration in the workspace, whose results are there, and one baseline more.
     output = experiments.clone.run("dvc", "exp", "run", "-S", "baselines=[base,elsewhere]").stdout
     run = set(stages_run(output))
-    own = {f"{stage}_baseline@elsewhere" for stage in ("generate", "judge", "evaluate")}
+    own = {f"{stage}_baseline@elsewhere" for stage in ("resolve", "generate", "judge", "evaluate")}
     assert run == own | {"report"}
     base, elsewhere = (
         (root / f"data/outcomes/{name}.jsonl").read_bytes() for name in ("base", "elsewhere")
