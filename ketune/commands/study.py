@@ -8,7 +8,7 @@ ketune study table peft                    # after the runs; --md for a pull req
 import argparse
 from collections.abc import Sequence
 
-from ketune.params.profile import held_profile
+from ketune.params.profile import scale_of_params
 from ketune.studies.running import run_study
 from ketune.studies.table import as_json, as_markdown, as_text, tabulate
 
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     form.add_argument("--json", action="store_true", help="every figure")
     arguments = parser.parse_args(argv)
     if arguments.command == "run":
-        profile = arguments.profile or held_profile()
+        profile = arguments.profile or scale_of_params()
         run_study(arguments.study, profile, arguments.stage, queue=arguments.queue)
         return
     tables = tabulate(arguments.study, arguments.profile)

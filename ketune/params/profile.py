@@ -54,15 +54,31 @@ def profile_changes(name: str, root: Path = Path()) -> dict[str, Any]:
 
 
 def held_profile(root: Path = Path()) -> str:
-    """The profile whose every value params.yaml has, `full` if there is none."""
+    """The profile that most of its keys in params.yaml agree with, `full` if there is none."""
     return _profile_of(flatten(read_yaml(root / _PARAMS)), root) or FULL
+
+
+def scale_of_params(root: Path = Path()) -> str:
+    """The profile that params.yaml holds, for runs that are compared with others of that scale.
+
+    Raises StageError where it holds one but for some keys: its values would replace them.
+    """
+    name = held_profile(root)
+    values = flatten(read_yaml(root / _PARAMS))
+    changes = {} if name == FULL else profile_changes(name, root)
+    if own := [key for key, value in changes.items() if values.get(key) != value]:
+        raise StageError(
+            f"{_PARAMS} is at profile {name} but for {', '.join(own)}; run `ketune profile "
+            f"{name}`, or give --profile {name} to run with its values"
+        )
+    return name
 
 
 def recommended(root: Path = Path()) -> dict[str, Any]:
     """The recommended value of every key that a profile may change.
 
     They stand in one place, the committed params.yaml: that of the newest commit reachable from
-    HEAD whose file is not a profile's.
+    HEAD whose file is at no other profile.
 
     Raises StageError without a git history that holds one.
     """
@@ -134,8 +150,10 @@ def _restore_layout() -> None:
 
 
 def _profile_of(values: Mapping[str, Any], root: Path) -> str | None:
+    """At a profile some keys may have been changed since: it is where most of them agree."""
     for name in profiles(root)[1:]:
-        if all(values.get(key) == value for key, value in profile_changes(name, root).items()):
+        changes = profile_changes(name, root)
+        if 2 * sum(values.get(key) == value for key, value in changes.items()) > len(changes):
             return name
     return None
 

@@ -3,7 +3,14 @@
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -13,6 +20,15 @@ Positive = Annotated[float, Field(gt=0)]
 # Names a file of baselines/ and the files made from it.
 BaselineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+def _must_be_true(value: bool) -> bool:
+    if not value:
+        raise ValueError("must be true")
+    return value
+
+
+Yes = Annotated[bool, AfterValidator(_must_be_true)]  # Literal[True] takes 1 as well
 
 
 class _Section(BaseModel):
@@ -199,7 +215,7 @@ class Params(_Section):
     save_steps: Count
     save_total_limit: Annotated[int, Field(ge=2)]
     metric_for_best_model: Literal["eval_loss"]
-    load_best_model_at_end: Literal[True]
+    load_best_model_at_end: Yes
 
     gradient_checkpointing: bool
     vit_gradient_checkpointing: bool

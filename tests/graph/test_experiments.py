@@ -95,11 +95,16 @@ def test_a_stage_tracks_what_it_reads_of_params(experiments: Experiments) -> Non
         own = tracked(stages[name])
         assert [key for key in found if not covers(own, key)] == [], name
         unread[name] = {key for key in keys if covers(own, key) and not covers(found, key)}
-    # An endpoint's are read where it answers, a revision where the source is on the hub.
+    # Those of an endpoint, of the hub and of a GPU are read where there is one.
     elsewhere = {key for key in keys if key.startswith(("generation.endpoint", "data.revision"))}
-    assert {name: sorted(unread[name] - elsewhere) for name in stages} == {
-        name: [] for name in stages
+    # The last two stand in a list of several stages; the merged model changes with them.
+    known = {
+        "resolve": {"attn_impl"},
+        "prepare": {"data.siblings_by"},  # read to move or drop, not to report
+        "generate": {"model", "model_revision"},
     }
+    for name in stages:
+        assert unread[name] - elsewhere <= known.get(name, set()), name
 
 
 def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments) -> None:

@@ -17,6 +17,7 @@ from ketune.params.profile import (
     overrides,
     profile_changes,
     recommended,
+    scale_of_params,
     write,
 )
 from ketune.runtime import StageError
@@ -92,6 +93,18 @@ def test_a_profile_is_written_in_place_and_taken_back_without_a_trace(root: Path
     assert held_profile() == "smoke"
     assert "# effective batch 32" in text  # comments are kept
     assert load_params().data.source == "synthetic"
+    main(["full"])
+    assert (root / "params.yaml").read_text() == before
+
+
+def test_a_key_changed_at_a_profile_leaves_it_that_profile(root: Path) -> None:
+    before = (root / "params.yaml").read_text()
+    main(["smoke"])
+    write({"eval_steps": 15, "save_steps": 15})
+    subprocess.run(["git", "commit", "-qam", "laptop scale, shorter"], check=True)
+    assert held_profile() == "smoke"
+    with pytest.raises(StageError, match=r"but for eval_steps, save_steps; run `ketune profile sm"):
+        scale_of_params()
     main(["full"])
     assert (root / "params.yaml").read_text() == before
 
