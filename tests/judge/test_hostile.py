@@ -184,11 +184,105 @@ def test_a_program_that_ended_does_not_pass_a_test_that_forgives_everything() ->
     assert judged({"exits": code}, {"lax": test})["exits", "lax"].outcome == "runtime_error"
 
 
-def test_a_function_of_a_librarys_name_is_not_lent_to_the_test() -> None:
-    test = "def check(candidate):\n    assert Statevector(candidate(1)) == Statevector(2)\n"
-    code = "def Statevector(x):\n    return 1\ndef f(x):\n    return 7\n"
-    verdicts = judge([Program("t", code, test, "f")], workers=1, timeout=TIMEOUT, memory_mb=512)
-    assert [verdict.outcome for verdict in verdicts] == ["forbidden"]
+def _asserts(test: str) -> str:
+    return f"def check(candidate):\n    assert {test}\n"
+
+
+LENT = {
+    "def Statevector(x): return 1": "Statevector(candidate(1)) == Statevector(2)",
+    "from types import SimpleNamespace\nnp = SimpleNamespace(pi=7)": "candidate(1) == np.pi",
+    "pi = 7": "candidate(1) == pi",
+    "def assert_allclose(*x): pass": "assert_allclose(candidate(1), 3) is None",
+    "def allclose(*x): return True": "allclose(candidate(1), 3)",
+}
+
+
+def test_what_has_a_librarys_name_is_not_lent_to_the_test() -> None:
+    programs = [
+        Program(
+            own,
+            f"{own}\ndef f(x):\n    return 7\n",
+            f"def check(candidate):\n    assert {test}\n",
+            "f",
+        )
+        for own, test in LENT.items()
+    ]
+    verdicts = judge(programs, workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert {verdict.task_id: verdict.outcome for verdict in verdicts} == dict.fromkeys(
+        LENT, "forbidden"
+    )
+
+
+# What all tests of a process share, or what does not change: a test that builds it anew would
+# compare with what the program made of it. The answer, and what is told of the argument.
+TAKEN = {
+    "from qiskit.circuit.library import HGate\nGIVEN = HGate()": (
+        '["standard", 1, "CCXGate", [], None, 3], [0, record(_name="x")]',
+        "candidate(GIVEN) == HGate().control(2)",
+    ),
+    "import numpy as np\nGIVEN = np": ("4.0, [0, record(pi=4.0)]", "candidate(np) == np.pi"),
+    "from qiskit.providers import JobStatus\nGIVEN = JobStatus.DONE": (
+        '"wrong", [0, record(_value_="wrong")]',
+        "candidate(GIVEN) == JobStatus.DONE.value",
+    ),
+    "from fractions import Fraction\nGIVEN = Fraction(3, 7)": (
+        '["Fraction", 5, "1"], [0, ["Fraction", 6, "1/2"]]',
+        "candidate(GIVEN) == 2 * GIVEN",
+    ),
+}
+RECORD = """
+def record(**names):
+    return ["record", 900, "x", [[name, value] for name, value in names.items()], [], [], 0]
+"""
+
+
+def test_a_librarys_own_names_are_lent() -> None:
+    code = "from math import pi, sqrt\ndef f(x):\n    return 2 * pi\n"
+    test = _asserts("candidate(1) == 2 * pi and sqrt(4) == 2")
+    (verdict,) = judge([Program("t", code, test, "f")], workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert verdict.outcome == "passed", verdict
+
+
+def test_a_call_changes_nothing_that_is_shared_or_cannot_change() -> None:
+    speak = NODES["eval"].partition("give([")[0]
+    programs = [
+        Program(
+            before,
+            f"{speak}{RECORD}\ngive({answer})",
+            f"{before}\ndef check(candidate):\n    assert {test}\n",
+            "f",
+        )
+        for before, (answer, test) in TAKEN.items()
+    ]
+    verdicts = judge(programs, workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert {verdict.task_id: verdict.outcome for verdict in verdicts} == dict.fromkeys(
+        TAKEN, "forbidden"
+    )
+
+
+def test_operators_in_containers_cross() -> None:
+    """They can be called, and hold matrices alone."""
+    code = """
+from collections import namedtuple
+from dataclasses import dataclass
+from types import SimpleNamespace
+from qiskit.quantum_info import SparsePauliOp
+@dataclass
+class Own:
+    op: object
+def f(kind):
+    op = SparsePauliOp(["XZ"])
+    pair = namedtuple("T", "op")(op)
+    return {"tuple": pair, "space": SimpleNamespace(op=op), "own": Own(op)}[kind]
+"""
+    test = """
+from qiskit.quantum_info import SparsePauliOp
+def check(candidate):
+    for kind in ("tuple", "space", "own"):
+        assert candidate(kind).op == SparsePauliOp(["XZ"]), kind
+"""
+    (verdict,) = judge([Program("t", code, test, "f")], workers=1, timeout=TIMEOUT, memory_mb=512)
+    assert verdict.outcome == "passed", verdict
 
 
 def test_an_argument_changes_only_into_its_kind() -> None:

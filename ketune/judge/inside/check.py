@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any, NoReturn
 
 from ketune.judge.inside import files, guard, trusted
+from ketune.judge.inside.changes import TEST_MODULE
 from ketune.judge.inside.failures import TEST, Ended, check_failure, not_judged, one_line
 from ketune.judge.inside.opaque import Opaque
 from ketune.judge.inside.peer import Closed, Peer
@@ -76,7 +77,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     candidate = None
     if entry_point:
         candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
-    scope |= {"__name__": "test", "__file__": TEST, "open": files.open_scratch}
+    scope |= {"__name__": TEST_MODULE, "__file__": TEST, "open": files.open_scratch}
     _guard(exec, test.code, scope)
     for name, takes_candidate in test.calls:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))
@@ -178,12 +179,12 @@ def _lend(peer: Peer, scope: dict[str, Any], names: list[str]) -> None:
             continue
         kind, value, qualname = _guard(peer.call, 0, (name,), {})
         why = f"{name}, which the program lends the test as its own"
-        if kind != "library" and type(value) is not Opaque and callable(value):
-            own = trusted.is_a_librarys(name)
+        if kind != "library":
+            own = trusted.is_a_librarys(name, value)
             scope[name] = Opaque(0, why, peer._report) if own else value
             continue
         try:
-            scope[name] = trusted.library(value, qualname, name) if kind == "library" else value
+            scope[name] = trusted.library(value, qualname, name)
         except Refused as error:
             scope[name] = Opaque(0, f"{error}, which the program lends the test", peer._report)
 

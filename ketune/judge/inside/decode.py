@@ -183,7 +183,7 @@ class Decoder:
             found[name] = self.decode(value)
             if trusted.is_special(name):
                 raise Refused("data with a special attribute")
-            if type(found[name]) is not Opaque and callable(found[name]):
+            if type(found[name]) is not Opaque and trusted.is_behaviour(found[name]):
                 raise Refused("data with something callable in it")
         return found
 
@@ -305,7 +305,7 @@ class Decoder:
     def _namedtuple(self, number: int, name: str, fields: list[str], items: list[Node]) -> Any:
         values = self.each(items)
         names = [self.text(field) for field in self.bare(fields)]
-        if any(type(value) is not Opaque and callable(value) for value in values):
+        if any(type(value) is not Opaque and trusted.is_behaviour(value) for value in values):
             raise Refused("data with something callable in it")
         result = objects.named_tuple(self.text(name), tuple(names), values)
         self.seen[self._number(number)] = result

@@ -225,9 +225,11 @@ class Encoder:
         data = {
             str(name): item
             for name, item in attributes.items()
-            if not callable(item) and not trusted.is_special(str(name))
+            if not trusted.is_behaviour(item) and not trusted.is_special(str(name))
         }
-        own = [name for name in dir(cls) if not trusted.is_special(name) and name not in data]
+        # What it has and does not cross, its functions too: their use is no fault of the answer.
+        names = {*dir(cls), *map(str, attributes)}
+        own = [name for name in sorted(names - data.keys()) if not trusted.is_special(name)]
         methods: list[Node] = []
         if self.open:
             methods = [

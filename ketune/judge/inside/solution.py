@@ -51,7 +51,8 @@ def _lookup(names: dict[str, Any]) -> Callable[[str], Any]:
         if isinstance(value, types.ModuleType):
             return "library", value.__name__, ""
         origin = str(getattr(value, "__module__", None) or _MODULE)
-        if origin != _MODULE and isinstance(value, type | types.FunctionType | np.ufunc):
+        functions = type | types.FunctionType | types.BuiltinFunctionType | np.ufunc
+        if origin != _MODULE and isinstance(value, functions):
             return "library", origin, str(value.__name__)
         return "value", value, ""
 

@@ -4,6 +4,7 @@ module lends its test."""
 import functools
 import importlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from ketune.judge.inside.wire import Refused
@@ -29,6 +30,12 @@ _SHORT = {
     "sympy": "sp",
     "matplotlib": "mpl",
 }
+# Where names that a test uses come from; one that the program defines itself would be another.
+_HOMES = (
+    *("qiskit", "qiskit.quantum_info", "qiskit.circuit", "qiskit.circuit.library"),
+    *("qiskit.primitives", "qiskit.transpiler", "qiskit.result", "qiskit_aer"),
+    *("math", "cmath", "numpy", "numpy.testing"),
+)
 # Special methods of the test's own objects that a program gets to call.
 OPERATORS = {"__call__", "__len__", "__getitem__", "__iter__", "__contains__", "__eq__", "__str__"}
 
@@ -37,6 +44,12 @@ def is_special(name: str) -> bool:
     """Whether it is a name that the language or NumPy looks up, as __array_interface__, which has
     memory at any address read."""
     return name.startswith("__") and name.endswith("__")
+
+
+def is_behaviour(value: object) -> bool:
+    """Whether it can be called, but for operators and states: Qiskit composes what calls them, and
+    they hold matrices alone."""
+    return callable(value) and not str(type(value).__module__).startswith("qiskit.quantum_info.")
 
 
 def is_plain(cls: type) -> bool:
@@ -107,7 +120,14 @@ def library(module: str, name: str, alias: str) -> Any:
         raise Refused(f"{module} {name}") from None
 
 
-def is_a_librarys(name: str) -> bool:
-    """Whether a test that takes this name from the program means what a library calls so."""
-    homes = ("qiskit", "qiskit.quantum_info", "qiskit.circuit", "qiskit.circuit.library")
-    return name in _SHORT.values() or any(hasattr(sys.modules.get(home), name) for home in homes)
+def is_a_librarys(name: str, value: object) -> bool:
+    """Whether a test that takes this name from the program means what a library calls so, and this
+    is another value. Its own, as of pi, is no other."""
+    found = [vars(sys.modules[home])[name] for home in _HOMES if name in _names(home)]
+    if any(type(own) is type(value) is float and own == value for own in found):
+        return False
+    return bool(found) or name in _SHORT.keys() | _SHORT.values() | _LENDERS
+
+
+def _names(module: str) -> Iterable[str]:
+    return vars(sys.modules[module]) if module in sys.modules else ()

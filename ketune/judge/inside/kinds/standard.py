@@ -158,6 +158,10 @@ def _take_random(value: Any, _: Encoder) -> list[Node]:
     return [list(words), gauss]
 
 
+def _update_random(existing: random.Random, fresh: random.Random) -> None:
+    existing.setstate(fresh.getstate())
+
+
 def _make_bytearray(decoder: Decoder, place: Node) -> bytearray:
     return bytearray(decoder.raw(place))
 
@@ -237,7 +241,7 @@ KINDS = [
     _text("Path", pathlib.PosixPath, also=(pathlib.PurePosixPath,)),
     Kind("BytesIO", (io.BytesIO,), _take_file, _make_bytes_file, _update_file),
     Kind("StringIO", (io.StringIO,), _take_file, _make_text_file, _update_file),
-    Kind("Random", (random.Random,), _take_random, _make_random),
+    Kind("Random", (random.Random,), _take_random, _make_random, _update_random),
     Kind(
         "SimpleNamespace",
         (types.SimpleNamespace,),

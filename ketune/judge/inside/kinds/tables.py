@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas
 
+from ketune.judge.inside import trusted
 from ketune.judge.inside.decode import Decoder
 from ketune.judge.inside.encode import Encoder, Unencodable
 from ketune.judge.inside.kinds import Kind
@@ -32,7 +33,7 @@ def _make_values(decoder: Decoder, node: Node) -> tuple[Any, Any]:
     values = decoder.each(parts)
     column = np.empty(len(values), dtype=object)
     column[:] = values
-    if any(callable(value) for value in values):
+    if any(trusted.is_behaviour(value) for value in values):
         raise Refused("a column of functions")
     return column, decoder.choice(dtype, _TEXT)
 
