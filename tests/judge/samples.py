@@ -178,11 +178,12 @@ def noise_model() -> NoiseModel:
 
 
 def figure() -> Figure:
-    """A line, bars by category on a logarithmic scale, and a legend."""
+    """A line, bars by category on a logarithmic scale, a legend, and a mesh beside them."""
     made = Figure()
     axes = made.subplots()
     axes.bar(["a", "b"], [1, 10], label="bars")
     axes.plot([0, 1], [1, 2], "r--", label="line")
     axes.set_yscale("log")
     axes.legend()
+    made.add_axes((0.7, 0.7, 0.2, 0.2)).pcolormesh([[1.0, 2.0], [3.0, 4.0]])
     return made

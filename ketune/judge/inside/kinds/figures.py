@@ -10,7 +10,13 @@ import numpy as np
 from matplotlib import colormaps, colors, patches
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import Collection, LineCollection, PathCollection, PolyCollection
+from matplotlib.collections import (
+    Collection,
+    LineCollection,
+    PathCollection,
+    PolyCollection,
+    QuadMesh,
+)
 from matplotlib.container import BarContainer, ErrorbarContainer, StemContainer
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -296,7 +302,7 @@ def _take_collection(value: Any, encoder: Encoder) -> list[Node]:
         _rgbas(getattr(value, "_edgecolor3d", value.get_edgecolor()), encoder),
         [float(width) for width in np.atleast_1d(value.get_linewidth())],
         None if values is None else _floats(np.ma.ravel(values), encoder),
-        value.get_cmap().name,
+        _take_colormap(value.get_cmap(), encoder),
         [None if limit is None else float(limit) for limit in value.get_clim()],
     ]
 
@@ -321,9 +327,19 @@ def _finish_collection(
     return made
 
 
-def _colormap(decoder: Decoder, name: Node) -> Any:
-    known = list(colormaps)
-    return colormaps[name if name in known else decoder.choice(name, ("viridis", *known))]
+def _take_colormap(value: Any, encoder: Encoder) -> Node:
+    """Its name, or the colours of one that matplotlib does not know, as seaborn makes them."""
+    if value.name in list(colormaps):
+        return value.name
+    return [value.name, _floats(value(np.arange(value.N)), encoder)]
+
+
+def _colormap(decoder: Decoder, node: Node) -> Any:
+    if isinstance(node, str):
+        known = list(colormaps)
+        return colormaps[node if node in known else decoder.choice(node, ("viridis", *known))]
+    name, table = decoder.bare(node)
+    return colors.ListedColormap(_points(decoder, table, 4), name=decoder.text(name))
 
 
 def _limits(decoder: Decoder, node: Node) -> list[float | None]:
@@ -388,6 +404,29 @@ def _make_polygons(decoder: Decoder, polygons: Node, *rest: Node) -> Any:
     return _finish_collection(decoder, made, *rest)
 
 
+def _take_mesh(value: Any, encoder: Encoder) -> list[Node]:
+    if value._shading != "flat":
+        raise Unencodable(f"a figure with a {type(value).__name__} of other shading")
+    corners = _floats(value.get_coordinates().reshape(-1, 2), encoder)
+    return [corners, value.get_coordinates().shape[1], *_take_collection(value, encoder)]
+
+
+def _make_mesh(decoder: Decoder, corners: Node, columns: Node, *rest: Node) -> Any:
+    points = _points(decoder, corners)
+    width = decoder.integer(columns, 2, max(2, len(points)))
+    height = len(points) // width
+    if height < 2 or height * width != len(points):
+        raise Refused("a mesh of other corners")
+    mesh = QuadMesh(points.reshape(height, width, 2), shading="flat")
+    try:
+        made = _finish_collection(decoder, mesh, *rest)
+    except ValueError:  # matplotlib counts the cells
+        raise Refused("a mesh with values for other cells") from None
+    if made.get_array() is not None:
+        made.set_array(made.get_array().reshape(height - 1, width - 1))
+    return made
+
+
 def _take_arrow(value: Any, encoder: Encoder) -> list[Node]:
     return [_floats(value._segment3d, encoder), _rgba(value.get_edgecolor())]
 
@@ -421,7 +460,7 @@ def _take_image(value: Any, encoder: Encoder) -> list[Node]:
         _floats(data, encoder),
         [float(part) for part in value.get_extent()],
         value.origin,
-        value.get_cmap().name,
+        _take_colormap(value.get_cmap(), encoder),
         [None if limit is None else float(limit) for limit in value.get_clim()],
     ]
 
@@ -454,6 +493,7 @@ _ARTISTS: dict[str, tuple[Any, Callable[..., list[Node]], Callable[..., Any]]] =
     "scatter": (PathCollection, _take_scatter, _make_scatter),
     "segments": (LineCollection, _take_segments, _make_segments),
     "polygons": (PolyCollection, _take_polygons, _make_polygons),
+    "mesh": (QuadMesh, _take_mesh, _make_mesh),
     "image": (AxesImage, _take_image, _make_image),
 }
 
