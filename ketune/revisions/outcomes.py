@@ -100,12 +100,12 @@ def _read_revision(revision: str, model: str, path: str) -> str:
         found = []
     except DataIndexDirError as error:  # a revision that tracks the whole directory
         raise _gone(path, revision, error) from None
+    if not files.exists("dvc.lock"):  # what dvc.yaml declares is listed all the same
+        raise StageError(f"{revision} has no results; run `dvc repro` there and commit dvc.lock")
     if path not in found:
         models = sorted(file.stem for file in map(PurePosixPath, found) if file.suffix)
         raise StageError(
-            f"{revision} has no outcomes of {model!r}; it has those of: {', '.join(models)}"
-            if models
-            else f"{revision} has no results; run `dvc repro` there and commit dvc.lock"
+            f"{revision} has no outcomes of {model!r}; it has those of: {', '.join(models) or '-'}"
         )
     try:
         return str(files.read_text(path, encoding="utf-8"))

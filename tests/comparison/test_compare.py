@@ -69,6 +69,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in (
         "git init -q",
         "dvc init -q",
+        "git add -A",
+        "git commit -qm empty",
+        "git tag empty",
         "dvc repro -q",
         "git add -A",
         "git commit -qm first",
@@ -93,6 +96,12 @@ def test_an_experiment_against_a_revision(repository: Path) -> None:
     assert compare(repository, "first", "rank-64").stdout == done.stdout
     assert "dataset, pass@1: better" in done.stdout
     assert "+40.0 [" in done.stdout
+
+
+def test_a_revision_in_which_nothing_ran_says_so(repository: Path) -> None:
+    assert compare(repository, "empty", "first").stderr == (
+        "error: empty has no results; run `dvc repro` there and commit dvc.lock\n"
+    )
 
 
 def test_models_of_one_revision_and_the_workspace(repository: Path) -> None:
