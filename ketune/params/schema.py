@@ -28,7 +28,7 @@ def _must_be_true(value: bool) -> bool:
     return value
 
 
-Yes = Annotated[bool, AfterValidator(_must_be_true)]  # Literal[True] takes 1 as well
+OnlyTrue = Annotated[bool, AfterValidator(_must_be_true)]  # Literal[True] takes 1 as well
 
 
 class _Section(BaseModel):
@@ -215,7 +215,7 @@ class Params(_Section):
     save_steps: Count
     save_total_limit: Annotated[int, Field(ge=2)]
     metric_for_best_model: Literal["eval_loss"]
-    load_best_model_at_end: Yes
+    load_best_model_at_end: OnlyTrue
 
     gradient_checkpointing: bool
     vit_gradient_checkpointing: bool

@@ -48,7 +48,7 @@ def _fixed() -> tuple[type, ...]:
     a change of theirs would be a change of what the test compares with. Qiskit says of its gates
     which are (`mutable`)."""
     import pandas as pd  # noqa: PLC0415
-    from qiskit.circuit import (  # noqa: PLC0415  # noqa: PLC0415
+    from qiskit.circuit import (  # noqa: PLC0415
         Bit,
         CircuitInstruction,
         Duration,
