@@ -11,6 +11,7 @@ RUNS = Path("runs")  # records that nothing depends on, ignored by git
 
 # resolve, source, ingest, prepare, card
 RESOLVED = Path("models/base.json")
+WEIGHTS = Path("models/base")
 BASELINES = Path("models/baselines")
 SOURCE = Path("data/source")
 RAW = Path("data/raw")

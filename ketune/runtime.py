@@ -89,6 +89,21 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def link_directory(link: Path, directory: Path | None) -> None:
+    """Let an output be a link to a directory, through which DVC sees edits of its files.
+
+    None: a file that never changes stands in its place.
+    """
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    if directory is None:
+        link.write_text("no local directory\n")
+    elif directory.is_absolute():
+        link.symlink_to(directory)
+    else:
+        link.symlink_to(os.path.relpath(directory, link.parent))
+
+
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON with a final newline, atomically.
 

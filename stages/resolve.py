@@ -1,16 +1,18 @@
 """resolve [NAME]: the base model, or a baseline's → models/, the commit or digest it stands for.
 
 A branch of the hub moves. Every later stage takes the commit that was found here, until the model
-or its revision changes or `dvc repro --force --single-item resolve` asks the hub again.
+or its revision changes or `dvc repro --force --single-item resolve` asks the hub again. Beside the
+record lies a link to a local model, so that DVC sees edits of its files.
 """
 
 import sys
+from pathlib import Path
 
 from ketune.devices.device import require_device
-from ketune.models.locate import Resolved, resolve_model
+from ketune.models.locate import Resolved, model_directory, resolve_model
 from ketune.params import load_baseline, load_params
-from ketune.paths import BASELINES, RESOLVED
-from ketune.runtime import StageError, stage_main, write_json
+from ketune.paths import BASELINES, RESOLVED, WEIGHTS
+from ketune.runtime import StageError, link_directory, stage_main, write_json
 
 
 def main() -> None:
@@ -19,8 +21,7 @@ def main() -> None:
         params = load_params()
         require_device(params)
         resolved = resolve_model(params.model, params.model_revision)
-        write_json(RESOLVED, resolved)
-        _say(resolved)
+        _write(RESOLVED, WEIGHTS, resolved)
     elif len(sys.argv) == 2:
         _resolve_baseline(sys.argv[1])
     else:
@@ -32,14 +33,18 @@ def _resolve_baseline(label: str) -> None:
     resolved = None
     if baseline.completions is None and params.generation.backend != "openai":
         resolved = resolve_model(params.model, params.model_revision, RESOLVED)
-        _say(resolved)
     else:
         print(f"{label}: answers come from elsewhere; there are no weights to find")
-    write_json(BASELINES / f"{label}.json", resolved)
+    _write(BASELINES / f"{label}.json", BASELINES / label, resolved)
 
 
-def _say(resolved: Resolved) -> None:
-    print(f"{resolved['model']} at {resolved['model_revision']} is {resolved['digest'][:12]}")
+def _write(record: Path, link: Path, resolved: Resolved | None) -> None:
+    write_json(record, resolved)
+    directory = None
+    if resolved is not None:
+        directory = model_directory(resolved["model"])
+        print(f"{resolved['model']} at {resolved['model_revision']} is {resolved['digest'][:12]}")
+    link_directory(link, directory)
 
 
 if __name__ == "__main__":

@@ -52,16 +52,15 @@ class Model:
 def locate_model(name: str, revision: str) -> Model:
     """Find the model `name`: a directory, else a hub id at `revision` (branch, tag or commit).
 
-    The revision of a directory is "main" for whatever it holds, or the first digits of its
-    SHA-256: a pin that lets DVC see when the weights change.
+    The revision of a directory is "main" for whatever it holds, or the first digits of its SHA-256.
 
     A hub that cannot be reached is no error when the revision is in the local cache.
 
     Raises StageError: no such directory or hub model, no access, hub unreachable, a directory
     with other content than the revision pins.
     """
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = model_directory(name)
+    if path is not None:
         digest = directory_sha256(path)
         if revision != "main" and not digest.startswith(revision):
             raise StageError(
@@ -74,6 +73,12 @@ def locate_model(name: str, revision: str) -> Model:
         raise StageError(f"model {name!r}: no such directory; check the path, or give a hub id")
     commit = _hub_commit(name, revision)
     return Model(name, commit, commit)
+
+
+def model_directory(name: str) -> Path | None:
+    """The directory that a model's name is the path of; None for a hub id."""
+    path = Path(name).expanduser()
+    return path if path.is_dir() else None
 
 
 def resolve_model(name: str, revision: str, known: Path | None = None) -> Resolved:

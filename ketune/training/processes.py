@@ -5,16 +5,19 @@ Processes are started by torch's elastic launcher, as ms-swift's own command doe
 launcher.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ketune.params import Params
 from ketune.runtime import StageError
 
 _WORKER = Path(__file__).with_name("worker.py")
 _PORT = "29500"
+_OWN = Path("ketune/training")  # train depends on it
 DEEPSPEED = ("zero0", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload")
 
 
@@ -113,9 +116,9 @@ def check_scale(params: Params) -> None:
 
 def _check_sharding(params: Params, name: str) -> None:
     value = getattr(params, name)
-    known = (*DEEPSPEED, "a JSON file") if name == "deepspeed" else ("fsdp2",)
-    is_file = name == "deepspeed" and Path(value).is_file()
-    if value not in known and not is_file:
+    known = (*DEEPSPEED, f"a JSON file of {_OWN}/") if name == "deepspeed" else ("fsdp2",)
+    config = _own_config(value) if name == "deepspeed" else None
+    if value not in known and config is None:
         raise StageError(f"{name}: {value!r} is neither none nor one of {', '.join(known)}")
     if params.use_cpu:
         raise StageError(
@@ -127,7 +130,8 @@ def _check_sharding(params: Params, name: str) -> None:
         )
     if name == "fsdp" and processes(params) == 1:
         raise StageError("fsdp shards over processes: set nproc_per_node above 1")
-    if value.startswith("zero3") or name == "fsdp":
+    zero = (config or {}).get("zero_optimization", {})
+    if value.startswith("zero3") or name == "fsdp" or zero.get("stage") == 3:
         wants = {"init_weights": params.init_weights in {"pissa", "olora"}}
         wants["use_dora"] = params.use_dora
         for key in (key for key, wanted in wants.items() if wanted):
@@ -135,6 +139,18 @@ def _check_sharding(params: Params, name: str) -> None:
                 f"{key} {getattr(params, key)} reads whole weights, which {value} shards; "
                 f"use -S {name}=none, or deepspeed=zero2"
             )
+
+
+def _own_config(value: str) -> dict[str, Any] | None:
+    """The user's DeepSpeed configuration, where DVC sees edits of it; None when there is none."""
+    path = Path(value)
+    if path.parent != _OWN or not path.is_file():
+        return None
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StageError(f"deepspeed: {value} is not JSON ({error}); correct it") from None
+    return config
 
 
 def _check_gpus(wanted: int) -> None:

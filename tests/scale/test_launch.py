@@ -1,6 +1,7 @@
 """Command lines of several processes and nodes, the global batch, and settings that contradict."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"deepspeed": "zero2", "fsdp": "fsdp2"}, "deepspeed and fsdp both shard"),
     ({"deepspeed": "zero9"}, "deepspeed: 'zero9' is neither none nor one of zero0"),
     ({"fsdp": "fsdp1"}, "fsdp: 'fsdp1' is neither none nor one of fsdp2"),
+    ({"deepspeed": "elsewhere.json"}, "a JSON file of ketune/training/"),
     ({"deepspeed": "zero2"}, "deepspeed is not installed"),
     ({"fsdp": "fsdp2"}, "fsdp shards over processes"),
     ({"fsdp": "fsdp2", "nproc_per_node": 2, "init_weights": "pissa"}, "init_weights pissa reads"),
@@ -128,13 +130,17 @@ def test_contradictions_are_one_line_before_anything_loads(
     assert "\n" not in str(caught.value)
 
 
-def test_what_agrees_passes(full: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_what_agrees_passes(full: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr(launch, "find_spec", lambda _: object())
-    own = tmp_path / "zero.json"
-    own.write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    own = Path("ketune/training/zero.json")
+    own.parent.mkdir(parents=True)
+    own.write_text('{"zero_optimization": {"stage": 3}}')
     for change in ({}, {"deepspeed": "zero3"}, {"deepspeed": str(own)}, {"fsdp": "fsdp2"}):
         check_scale(changed(full, nproc_per_node=2, use_liger_kernel=True, **change))
+    with pytest.raises(StageError, match="use_dora True reads whole weights"):
+        check_scale(changed(full, deepspeed=str(own), use_dora=True))
     check_scale(changed(full, use_cpu=True, nproc_per_node=8))
 
 

@@ -5,6 +5,7 @@ In one file, so that one worker of the test run makes the variants.
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from ketune.swift.checkpoints import SEAL
 from ketune.training.compute import read_work
 from ketune.training.flops import count_flops, read_architecture
 from tests.scale.conftest import PLUGINS, Variants, prepare
+from tests.training.conftest import ROOT
 from tests.training.workspace import TINY, Workspace
 
 TIMEOUT = 300  # seconds: processes that wait for each other would wait for ever
@@ -87,7 +89,11 @@ def _assert_gone(workspace: Workspace) -> None:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     workspace = prepare(tmp_path_factory.mktemp("pair") / "w")
-    plugins = ["ketune/models/plugins/tiny_qwen3_vl.py", str(PLUGINS / "hold.py")]
+    own = workspace.root / "ketune"
+    own.unlink()
+    shutil.copytree(ROOT / "ketune", own)
+    shutil.copy(PLUGINS / "hold.py", own / "models" / "plugins")
+    plugins = [f"ketune/models/plugins/{name}.py" for name in ("tiny_qwen3_vl", "hold")]
     workspace.set(nproc_per_node=2, external_plugins=plugins)
     (workspace.root / "hold").touch()
     process = _held(workspace)
