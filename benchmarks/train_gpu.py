@@ -219,7 +219,7 @@ def train(work: Path, changes: dict[str, Any]) -> Measured:
         _run(work, [sys.executable, "-m", "stages.train"])
     finally:
         (work / "params.yaml").write_bytes(before)
-    metrics = json.loads((work / "metrics/train.json").read_text(encoding="utf-8"))
+    metrics = json.loads((work / "models/adapter.record.json").read_text(encoding="utf-8"))
     memory = metrics["peak_memory_gib"]
     return Measured(
         metrics["seconds_per_step"],

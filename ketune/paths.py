@@ -32,13 +32,20 @@ MERGE_METRICS = Path("metrics/merge.json")
 
 # generate, calibrate, judge, evaluate: a file a model
 COMPLETIONS = Path("data/completions")
-GENERATE_METRICS = Path("metrics/generate")
 CALIBRATION = Path("data/calibration.json")
 CALIBRATION_METRICS = Path("metrics/calibration.json")
 VERDICTS = Path("data/verdicts")
-JUDGE_METRICS = Path("metrics/judge")
 OUTCOMES = Path("data/outcomes")
 EVALUATE_METRICS = Path("metrics/evaluate")
 SLICES = Path("metrics/slices")
 
 REPORT = Path("metrics/report.md")
+REPORT_METRICS = Path("metrics/report.json")
+
+
+def record(artifact: Path) -> Path:
+    """Where all that is known of an artifact lies: ARTIFACT.record.json, beside it.
+
+    What DVC calls metrics are the few figures of it that decide.
+    """
+    return artifact.with_name(f"{artifact.stem}.record.json")

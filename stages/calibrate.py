@@ -8,10 +8,10 @@ from ketune.calibration.record import BenchmarkCalibration, write_calibration
 from ketune.calibration.references import calibrate, check_ceilings, reference_programs
 from ketune.judge import Verdict
 from ketune.params import load_params
-from ketune.paths import CALIBRATION, CALIBRATION_METRICS, RUNS
+from ketune.paths import CALIBRATION, CALIBRATION_METRICS, RUNS, record
 from ketune.runtime import stage_main, write_json
-from ketune.tasks.benchmarks import load_tasks
-from ketune.verdicts.judging import environment, judged
+from ketune.tasks.benchmarks import load_tasks, short_name
+from ketune.verdicts.judging import environment, judge_name, judged
 
 # Of no out: times differ from run to run, and every stage behind would run again for them.
 TIMES = RUNS / "calibration.json"
@@ -38,7 +38,9 @@ def main() -> None:
             "versions": found,
         }
         write_json(TIMES, seconds)
-        write_json(CALIBRATION_METRICS, figures | {"provenance": provenance})
+        write_json(record(CALIBRATION), figures | {"provenance": provenance})
+        names = {"benchmarks": short_name(tasks), "judge": judge_name()}
+        write_json(CALIBRATION_METRICS, names)
         write_calibration(CALIBRATION, calibrated)
 
 
@@ -51,18 +53,15 @@ def _slowest_runs(runs: Sequence[Sequence[Verdict]]) -> dict[str, float]:
 
 
 def _figures(part: BenchmarkCalibration) -> dict[str, Any]:
-    """The ceiling of one benchmark.
-
-    What belongs to a task is in lists, which `dvc exp show` makes no columns of.
-    """
+    """The ceiling of one benchmark."""
     groups = (part["scorable"], part["assumed"], part["flaky"], part["unscorable"])
     return {
         "code_tasks": sum(map(len, groups)),
         "ceiling": len(part["scorable"]),
         "without_reference": len(part["assumed"]),
-        "flaky": [f"{task_id}: {reason}" for task_id, reason in part["flaky"].items()],
-        "unscorable": [f"{task_id}: {reason}" for task_id, reason in part["unscorable"].items()],
-        "limits_s": [f"{task_id}: {limit:g}" for task_id, limit in part["limits"].items()],
+        "flaky": part["flaky"],
+        "unscorable": part["unscorable"],
+        "limits_s": part["limits"],
     }
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ketune.paths import CARD, DATA_METRICS, PREPARED, RAW
+from ketune.paths import CARD, PREPARED, RAW, record
 from ketune.reporting.card import Card, pick_examples, write_card
 from ketune.runtime import StageError, atomic_directory, stage_main
 from ketune.sources.raw import read_provenance
@@ -15,8 +15,8 @@ from ketune.tasks.samples import read_prepared
 
 def main() -> None:
     """Build data/card whole, or fail with one line and leave it as it was."""
-    if not DATA_METRICS.is_file():
-        raise StageError(f"{DATA_METRICS} not found; run the prepare stage (dvc repro prepare)")
+    if not record(PREPARED).is_file():
+        raise StageError(f"{record(PREPARED)} not found; run the prepare stage (dvc repro prepare)")
     documents: Counter[str] = Counter()
     for split in reversed(SPLITS):  # train last: its samples are the examples
         samples = read_prepared(PREPARED / f"{split}.jsonl")
@@ -25,7 +25,7 @@ def main() -> None:
     card = Card(
         provenance=read_provenance(RAW),
         generation=_read(generation) if generation.is_file() else None,
-        metrics=_read(DATA_METRICS),
+        counts=_read(record(PREPARED)),
         examples=pick_examples(samples),
         documents=documents,
         root=Path(),

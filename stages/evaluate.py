@@ -13,8 +13,10 @@ from ketune.paths import (
     OUTCOMES,
     SLICES,
     VERDICTS,
+    record,
 )
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
+from ketune.scoring.headline import baseline_headline, headline
 from ketune.scoring.outcomes import score
 from ketune.scoring.slices import write_slices
 from ketune.scoring.summary import summarise
@@ -25,7 +27,7 @@ from ketune.verdicts.records import read_verdicts
 
 
 def main() -> None:
-    """Score one model; write its outcomes, metrics and plot data."""
+    """Score one model; write its outcomes, their record, metrics and plot data."""
     if len(sys.argv) != 2:
         raise StageError("usage: python -m stages.evaluate NAME, of data/completions/NAME.jsonl")
     name = sys.argv[1]
@@ -40,7 +42,8 @@ def main() -> None:
         read_calibration(CALIBRATION),
     )
     other = Counter(task.benchmark for task in set(tasks) - set(answered))
-    figures = summarise(outcomes, params.evaluation.pass_at) | {
+    figures = summarise(outcomes, params.evaluation.pass_at)
+    known = figures | {
         "not_applicable": dict(sorted(other.items())),
         "provenance": {
             "completions_sha256": file_sha256(completions),
@@ -49,9 +52,12 @@ def main() -> None:
             "versions": versions("rouge-score", "sacrebleu"),
         },
     }
-    write_json(EVALUATE_METRICS / f"{name}.json", figures)
+    path = OUTCOMES / f"{name}.jsonl"
+    write_json(record(path), known)
+    rows = headline(figures) if name == FINETUNED else baseline_headline(name, figures)
+    write_json(EVALUATE_METRICS / f"{name}.json", rows)
     write_slices(SLICES / f"{name}.csv", name, outcomes)
-    write_records(OUTCOMES / f"{name}.jsonl", outcomes)
+    write_records(path, outcomes)
 
 
 if __name__ == "__main__":

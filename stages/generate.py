@@ -11,7 +11,7 @@ from ketune.generation.imported import import_completions
 from ketune.generation.prompts import Backend, Prompt, Subject, prompts_of
 from ketune.generation.resumable import Effort, generate_missing
 from ketune.params import Baseline, Params, load_baseline, load_params
-from ketune.paths import COMPLETIONS, FINETUNED, GENERATE_METRICS, LOCK
+from ketune.paths import COMPLETIONS, FINETUNED, LOCK, record
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
 from ketune.scratch import run_key, scratch_directory
 from ketune.tasks.benchmarks import Task, applicable, load_tasks
@@ -107,8 +107,9 @@ def _run(
 def _publish(
     label: str, tasks: list[Task], completions: list[Completion], run: dict[str, Any]
 ) -> None:
-    """Write the completions and their metrics, and say what is in them."""
-    write_completions(COMPLETIONS / f"{label}.jsonl", completions)
+    """Write the completions and their record, and say what is in them."""
+    path = COMPLETIONS / f"{label}.jsonl"
+    write_completions(path, completions)
     answered = {c["task_id"] for c in completions}
     counts = {
         "tasks": len(answered),
@@ -117,7 +118,7 @@ def _publish(
         "truncated": sum(c["truncated"] for c in completions),
         "empty": sum(not c["completion"].strip() for c in completions),
     }
-    write_json(GENERATE_METRICS / f"{label}.json", counts | run)
+    write_json(record(path), counts | run)
     print(f"{label}: " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items()))
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from ketune.calibration.record import read_calibration
 from ketune.params import load_baseline, load_params
-from ketune.paths import CALIBRATION, COMPLETIONS, FINETUNED, JUDGE_METRICS, VERDICTS
+from ketune.paths import CALIBRATION, COMPLETIONS, FINETUNED, VERDICTS, record
 from ketune.runtime import StageError, file_sha256, stage_main, write_json
 from ketune.tasks.benchmarks import applicable, load_tasks
 from ketune.tasks.completions import read_completions
@@ -32,11 +32,10 @@ def main() -> None:
     ) as verdicts:
         counts = Counter(verdict["outcome"] for verdict in verdicts if verdict["outcome"])
         made_from = provenance(params.evaluation) | {"completions_sha256": file_sha256(path)}
-        write_json(
-            JUDGE_METRICS / f"{name}.json",
-            {"outcomes": dict(sorted(counts.items())), "provenance": made_from},
-        )
-        write_records(VERDICTS / f"{name}.jsonl", verdicts)
+        judged = VERDICTS / f"{name}.jsonl"
+        outcomes = dict(sorted(counts.items()))
+        write_json(record(judged), {"outcomes": outcomes, "provenance": made_from})
+        write_records(judged, verdicts)
     print(f"{name}: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
 
 

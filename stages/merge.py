@@ -12,7 +12,7 @@ from ketune.merging.proof import Proof, check, compare, observe, tolerance_of
 from ketune.models.locate import Model, directory_sha256, resolved_model
 from ketune.models.settle import keep_files, settle_model
 from ketune.params import Params, load_params
-from ketune.paths import ADAPTER, MERGE_METRICS, MERGED, RESOLVED, TRAIN_METRICS, VALIDATION
+from ketune.paths import ADAPTER, MERGE_METRICS, MERGED, RESOLVED, VALIDATION, record
 from ketune.runtime import (
     StageError,
     atomic_directory,
@@ -39,7 +39,7 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
     require_device(params)
     base = resolved_model(params.model, params.model_revision, RESOLVED)
     params = settle_model(params, base)
-    training = json.loads(TRAIN_METRICS.read_text(encoding="utf-8"))
+    training = json.loads(record(ADAPTER).read_text(encoding="utf-8"))
     trained = training["eval_loss"]
     if (digest := training["provenance"]["model_digest"]) != base.digest:
         raise StageError(
@@ -53,7 +53,7 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
         proof = prove(params, base, directory)
         check(proof, trained, tolerance)
     write_json(
-        MERGE_METRICS,
+        record(MERGED),
         {
             "eval_loss": {
                 "trained": trained,
@@ -76,6 +76,8 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
             },
         },
     )
+    difference = float(f"{proof.largest_logit_difference:.2g}")
+    write_json(MERGE_METRICS, {"merge_difference": difference})
     print(
         f"merged = base + adapter: largest logit difference "
         f"{proof.largest_logit_difference:.2g} over {proof.positions} positions, "

@@ -1,4 +1,4 @@
-"""Stage prepare: data/raw to data/prepared in ms-swift's format, and metrics/data.json."""
+"""prepare: data/raw → data/prepared in ms-swift's format, and what is known of it."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from typing import Any
 from ketune.dataset.pipeline import check_quarantine, prepare_rows
 from ketune.dataset.statistics import summarise
 from ketune.params import load_params
-from ketune.paths import DATA_METRICS, PREPARED, RAW
+from ketune.paths import DATA_METRICS, PREPARED, RAW, record
 from ketune.runtime import atomic_directory, stage_main, versions, write_json
-from ketune.sources.raw import read_provenance
+from ketune.sources.raw import read_provenance, short_name
 
 # Outside the stage's outs, which do not appear when it fails.
 REFUSED = Path("data/quarantine.jsonl")
@@ -41,12 +41,23 @@ def main() -> None:
     raw = read_provenance(RAW)
     provenance = {key: raw[key] for key in ("source", "revision", "commit")}
     provenance["versions"] = versions("pyarrow", "pillow", "pydantic", "tiktoken", "dashscope")
-    write_json(DATA_METRICS, summary | {"provenance": provenance})
+    write_json(record(PREPARED), summary | {"provenance": provenance})
+    write_json(DATA_METRICS, {"dataset": short_name(raw)} | headline(summary))
     print("\n".join(report(summary)))
 
 
+def headline(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Rows that training sees, and rows of all splits that were left out."""
+    dropped = (summary[kind]["dropped"] for kind in ("contamination", "siblings"))
+    return {
+        "train_rows": summary["rows"]["train"],
+        "dropped_rows": sum(map(_total, dropped)),
+        "quarantined_rows": _total(summary["quarantined"]["rows"]),
+    }
+
+
 def report(summary: Mapping[str, Any]) -> list[str]:
-    """What metrics/data.json says, in a few lines for the person who ran the stage."""
+    """The record in a few lines for the person who ran the stage."""
     refused = summary["quarantined"]
     contamination, siblings = summary["contamination"], summary["siblings"]
     found = "; ".join(

@@ -7,35 +7,37 @@ from typing import Any
 
 from ketune.comparison import as_markdown, compare
 from ketune.params import load_params, read_yaml
+from ketune.params.profile import held_profile
 from ketune.paths import (
+    ADAPTER,
     BASE,
-    CALIBRATION_METRICS,
-    DATA_METRICS,
-    EVALUATE_METRICS,
+    CALIBRATION,
     FINETUNED,
-    MERGE_METRICS,
+    MERGED,
     OUTCOMES,
+    PREPARED,
     PUBLISHED,
     REPORT,
-    TRAIN_METRICS,
+    REPORT_METRICS,
+    record,
 )
 from ketune.reporting.report import render
-from ketune.runtime import StageError, atomic_open, read_jsonl, stage_main
+from ketune.runtime import StageError, atomic_open, read_jsonl, stage_main, write_json
 
 
 def main() -> None:
-    """Write metrics/report.md."""
+    """Write metrics/report.md, and the scale of the run as a metric."""
     params = load_params()
     names = [*params.baselines, FINETUNED]
     remove_leftovers(names)
-    metrics = {
-        "data": _read(DATA_METRICS),
-        "train": _read(TRAIN_METRICS),
-        "merge": _read(MERGE_METRICS),
-        "calibration": _read(CALIBRATION_METRICS),
+    records = {
+        "data": _read(record(PREPARED)),
+        "train": _read(record(ADAPTER)),
+        "merge": _read(record(MERGED)),
+        "calibration": _read(record(CALIBRATION)),
     }
-    models = {name: _read(EVALUATE_METRICS / f"{name}.json") for name in names}
-    text = render(params, models, metrics, read_yaml(PUBLISHED))
+    models = {name: _read(record(OUTCOMES / f"{name}.jsonl")) for name in names}
+    text = render(params, models, records, read_yaml(PUBLISHED))
     if BASE in params.baselines:
         base, own = (read_jsonl(OUTCOMES / f"{name}.jsonl") for name in (BASE, FINETUNED))
         try:
@@ -46,6 +48,7 @@ def main() -> None:
             ) from None
         text += "\n## Base (a) and fine-tuned (b) on the same tasks\n\n"
         text += as_markdown(comparison, "the base model", "the fine-tuned model")
+    write_json(REPORT_METRICS, {"profile": held_profile()})
     with atomic_open(REPORT) as file:
         file.write(text)
     print(f"{REPORT}: {', '.join(models)}")
@@ -54,15 +57,14 @@ def main() -> None:
 def remove_leftovers(names: Iterable[str]) -> None:
     """Delete the outs of baselines that are no longer in params.yaml.
 
-    This stage depends on the folders: DVC would record a hash of files that no stage makes now, and
+    This stage depends on the folder: DVC would record a hash of files that no stage makes now, and
     that no fresh clone can have. They stay in DVC's cache.
     """
-    for folder, suffix in ((OUTCOMES, ".jsonl"), (EVALUATE_METRICS, ".json")):
-        kept = {f"{name}{suffix}" for name in names} | {".gitignore"}
-        for path in sorted(folder.glob("*")):
-            if path.name not in kept:
-                path.unlink()
-                print(f"{path} removed: no stage of the graph makes it now")
+    kept = {f"{name}{suffix}" for name in names for suffix in (".jsonl", ".record.json")}
+    for path in sorted(OUTCOMES.glob("*")):
+        if path.name not in kept | {".gitignore"}:
+            path.unlink()
+            print(f"{path} removed: no stage of the graph makes it now")
 
 
 def _read(path: Path) -> dict[str, Any]:

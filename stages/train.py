@@ -8,7 +8,7 @@ from typing import Any
 from ketune.adapters.publish import effective_scaling, publish_adapter
 from ketune.devices.device import device_name, require_device, with_usable_attention
 from ketune.devices.lease import leased_devices
-from ketune.models.locate import Model, plugin_digests, resolved_model
+from ketune.models.locate import Model, plugin_digests, resolved_model, short_name
 from ketune.models.settle import read_config, require_image_support, require_trainable, settle_model
 from ketune.params import Params, load_params
 from ketune.paths import (
@@ -20,6 +20,7 @@ from ketune.paths import (
     TRAIN_CURVE,
     TRAIN_METRICS,
     VALIDATION,
+    record,
 )
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
 from ketune.scratch import run_key, scratch_directory
@@ -76,7 +77,7 @@ def _train(params: Params, devices: Sequence[int]) -> None:
         return
     with (
         scratch_directory("train", key) as scratch,
-        tracked(params, key, model.digest) as record,
+        tracked(params, key, model.digest) as tracker,
     ):
         memory = None
         if not is_finished(scratch.path):
@@ -87,18 +88,20 @@ def _train(params: Params, devices: Sequence[int]) -> None:
             arguments = training_arguments(params, model, scratch.path, checkpoint)
             memory = run_swift(
                 "sft",
-                [*arguments, *record.arguments],
+                [*arguments, *tracker.arguments],
                 scratch.path / "swift.log",
                 *(scratch.lock, *devices),
                 launcher=launcher(params),
-                environment=record.environment,
+                environment=tracker.environment,
             )
         history = read_history(scratch.path)
         publish_adapter(scratch.path / f"checkpoint-{history.best_step}", ADAPTER, params, model)
         metrics = _metrics(history, memory, _count_lines(TRAIN))
         work, peak = read_work(scratch.path, processes(params))
         metrics["compute"] = compute_metrics(params, read_config(model), work, peak, history)
-        write_json(TRAIN_METRICS, metrics | {"provenance": _provenance(params, model, history)})
+        known = metrics | {"provenance": _provenance(params, model, history)}
+        write_json(record(ADAPTER), known)
+        write_json(TRAIN_METRICS, {"base_model": short_name(model)} | _headline(metrics))
         for path, columns in CURVES.items():
             write_curve(path, history, columns)
     print(
@@ -174,7 +177,7 @@ def _existing(path: Path) -> Path:
 
 
 def _metrics(history: History, memory: int | None, train_rows: int) -> dict[str, Any]:
-    """metrics/train.json without provenance.
+    """The adapter's record without provenance.
 
     Rates and seconds_per_step leave the time of evaluations out; tokens count padding. The median
     step is without loading its rows, and on the CPU of processor time.
@@ -197,6 +200,16 @@ def _metrics(history: History, memory: int | None, train_rows: int) -> dict[str,
         "trainable_share": round(observed.trainable / observed.parameters, 6),
         "adapter_parameters": observed.parts,
         "learning_rate_of_b": next(iter(observed.learning_rates["lora_B"]), None),
+    }
+
+
+def _headline(metrics: dict[str, Any]) -> dict[str, Any]:
+    """train_loss is eval_loss less the gap; token accuracy in training is in the curves."""
+    return {
+        "eval_loss": round(metrics["eval_loss"], 4),
+        "eval_token_acc": metrics["eval_token_acc"] and round(metrics["eval_token_acc"], 4),
+        "overfitting_gap": metrics["overfitting_gap"] and round(metrics["overfitting_gap"], 4),
+        "mfu": metrics["compute"].get("mfu") and round(metrics["compute"]["mfu"], 3),
     }
 
 

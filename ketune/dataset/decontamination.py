@@ -62,7 +62,7 @@ Prints = Callable[[], Iterator[RowPrint]]
 @dataclass
 class Decisions:
     """What becomes of samples, by number: `moved` to a split, dropped, or marked with the ids of
-    what they repeat. `summary` is what metrics/data.json says of it."""
+    what they repeat. `summary` is what data/prepared.record.json says of it."""
 
     moved: Mapping[int, int] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""What metrics/data.json says about the prepared rows."""
+"""What data/prepared.record.json says about the prepared rows."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ def refused_rows(counts: DataCounts) -> int:
 
 
 def summarise(counts: DataCounts) -> dict[str, object]:
-    """The counts as metrics/data.json has them; every key is there even when its count is 0,
+    """The counts as the record has them; every key is there even when its count is 0,
     so that two datasets compare line by line. Quarantine reasons are listed when they occur.
 
     `tokens` leaves out what a chat template adds; a sample's are those of question, answer and

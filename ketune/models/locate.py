@@ -113,6 +113,11 @@ def resolved_model(name: str, revision: str, record: Path) -> Model:
     return model
 
 
+def short_name(model: Model) -> str:
+    """A model in few characters: its name, and its commit or digest."""
+    return f"{model.name.rstrip('/').rpartition('/')[2]}@{model.digest[:7]}"
+
+
 def directory_sha256(directory: Path) -> str:
     """SHA-256 over the relative names and contents of a directory's files."""
     digest = hashlib.sha256()

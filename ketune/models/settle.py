@@ -38,8 +38,14 @@ def settle_model(params: Params, model: Model) -> Params:
     a model by its name on the hub, by the args.json that it leaves in what it merged, else by the
     architecture in config.json.
 
-    Raises StageError naming the parameter to set when it cannot tell.
+    Raises StageError naming the parameter to set when it cannot tell, or a plugin out of place.
     """
+    for path in params.external_plugins:
+        if Path(path).parent != _PLUGINS:
+            raise StageError(
+                f"external_plugins: {path} lies outside {_PLUGINS}/, whose files DVC watches; "
+                "move it there"
+            )
     model_type, template = params.model_type, params.template
     if "auto" in (model_type, template):
         model_type, template = _ask(params, model)

@@ -12,7 +12,6 @@ from pydantic import (
     model_validator,
 )
 
-PLUGINS = PurePosixPath("ketune/models/plugins")
 Name = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -27,12 +26,6 @@ def _must_be_true(value: bool) -> bool:
     if not value:
         raise ValueError("must be true")
     return value
-
-
-def _must_be_watched(path: str) -> str:
-    if PurePosixPath(path).parent != PLUGINS:
-        raise ValueError(f"{path} lies outside {PLUGINS}/, whose files DVC watches; move it there")
-    return path
 
 
 OnlyTrue = Annotated[bool, AfterValidator(_must_be_true)]  # Literal[True] takes 1 as well
@@ -182,7 +175,7 @@ class Params(_Section):
     attn_impl: Literal["flash_attn", "flash_attention_2", "flash_attention_3", "sdpa", "eager"]
     use_cpu: bool
     template: Name
-    external_plugins: list[Annotated[Name, AfterValidator(_must_be_watched)]]
+    external_plugins: list[Name]
     system: Name
 
     tuner_type: Literal["lora"]

@@ -24,13 +24,14 @@ class Card:
     """What the page is made of.
 
     `provenance` is data/raw/source.json, `generation` data/raw/generation.json (None unless the
-    generator made the rows), `metrics` metrics/data.json. `examples` are train samples, whose image
-    paths are relative to `root`; `documents` counts the prepared rows by the document they are of.
+    generator made the rows), `counts` the record of data/prepared. `examples` are train samples,
+    whose image paths are relative to `root`; `documents` counts the prepared rows by the document
+    they are of.
     """
 
     provenance: Mapping[str, Any]
     generation: Mapping[str, Any] | None
-    metrics: Mapping[str, Any]
+    counts: Mapping[str, Any]
     examples: Sequence[PreparedSample]
     documents: Counter[str]
     root: Path
@@ -113,15 +114,15 @@ def _licence(card: Card) -> list[str]:
 
 
 def _counts(card: Card) -> list[str]:
-    metrics = card.metrics
-    total = sum(metrics["rows"].values())
+    counts = card.counts
+    total = sum(counts["rows"].values())
 
     def rows(name: str, values: Sequence[str]) -> Iterator[tuple[str, ...]]:
         for value in values:
-            found = [metrics[name][split][value] for split in SPLITS]
+            found = [counts[name][split][value] for split in SPLITS]
             yield (value, *_figures(found), f"{sum(found) / max(total, 1):.1%}")
 
-    found = [metrics["rows"][split] for split in SPLITS]
+    found = [counts["rows"][split] for split in SPLITS]
     lines = ["## Rows", "", "After preparation: what training and evaluation read.", ""]
     lines += _table(
         ("", *SPLITS, "all", "share"),
@@ -132,14 +133,14 @@ def _counts(card: Card) -> list[str]:
             ("**by modality**", *[""] * 5),
             *rows("modality", ("text", "multimodal")),
             ("**by category**", *[""] * 5),
-            *rows("categories", [name for name in CATEGORIES if _occurs(metrics, name)]),
+            *rows("categories", [name for name in CATEGORIES if _occurs(counts, name)]),
         ],
     )
     return lines
 
 
-def _occurs(metrics: Mapping[str, Any], category: str) -> bool:
-    return any(metrics["categories"][split][category] for split in SPLITS)
+def _occurs(counts: Mapping[str, Any], category: str) -> bool:
+    return any(counts["categories"][split][category] for split in SPLITS)
 
 
 def _figures(found: Sequence[int]) -> tuple[str, ...]:
@@ -147,50 +148,50 @@ def _figures(found: Sequence[int]) -> tuple[str, ...]:
 
 
 def _lengths(card: Card) -> list[str]:
-    metrics = card.metrics
+    counts = card.counts
     measured = {
-        "question, characters": metrics["question_characters"]["train"],
-        "answer, characters": metrics["answer_characters"]["train"],
-        "question, tokens": metrics["tokens"]["question"]["train"],
-        "answer, tokens": metrics["tokens"]["answer"]["train"],
-        "image, width": metrics["images"]["width"],
-        "image, height": metrics["images"]["height"],
-        "image, tokens": metrics["images"]["tokens"],
+        "question, characters": counts["question_characters"]["train"],
+        "answer, characters": counts["answer_characters"]["train"],
+        "question, tokens": counts["tokens"]["question"]["train"],
+        "answer, tokens": counts["tokens"]["answer"]["train"],
+        "image, width": counts["images"]["width"],
+        "image, height": counts["images"]["height"],
+        "image, tokens": counts["images"]["tokens"],
     }
     names = list(measured["question, characters"])
     lines = [
         "## Lengths",
         "",
-        f"Of the train split; images of all: {metrics['images']['unique']:,}",
+        f"Of the train split; images of all: {counts['images']['unique']:,}",
     ]
-    lines[-1] += f" different. Tokens of {metrics['tokens']['tokenizer']}."
+    lines[-1] += f" different. Tokens of {counts['tokens']['tokenizer']}."
     rows = [(what, *(f"{values[n]:,}" for n in names)) for what, values in measured.items()]
     return [*lines, "", *_table(("", *names), rows)]
 
 
 def _quality(card: Card) -> list[str]:
-    metrics = card.metrics
-    refused = metrics["quarantined"]
+    counts = card.counts
+    refused = counts["quarantined"]
     lines = ["## Refused, repeated, overlapping", ""]
     reasons = ", ".join(f"{name} {count:,}" for name, count in refused["reasons"].items())
     lines.append(f"- Rows that break the contract: {sum(refused['rows'].values()):,}")
     lines[-1] += f" ({reasons})." if reasons else "."
-    repeated = metrics["duplicate_prompts"]
+    repeated = counts["duplicate_prompts"]
     within = sum(repeated["within"].values())
     across = sum(repeated["across"].values())
     lines.append(
         f"- Prompts that occur twice: {within:,} within a split, {across:,} across splits."
     )
-    for name, found in metrics["contamination"]["benchmarks"].items():
+    for name, found in counts["contamination"]["benchmarks"].items():
         rows = ", ".join(f"{split} {found['rows'][split]:,}" for split in SPLITS)
         of = "the test split" if name == "dataset" else name
         lines.append(
             f"- Rows that repeat a task of {of} ({found['tasks']:,} tasks, "
             f"{found['tasks_found']:,} found): {rows}."
         )
-    dropped = metrics["contamination"]["dropped"]
+    dropped = counts["contamination"]["dropped"]
     lines.append(f"- Rows dropped for that: {sum(dropped.values()):,}.")
-    for relation, pairs in metrics["siblings"]["rows"].items():
+    for relation, pairs in counts["siblings"]["rows"].items():
         if relation == "source" and card.generation:
             continue  # all rows have the generator's
         text = ", ".join(f"{pair.replace('_', '/')} {count:,}" for pair, count in pairs.items())

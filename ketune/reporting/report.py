@@ -21,7 +21,7 @@ SLICES = {
 
 
 def render(
-    params: Params, models: dict[str, Any], metrics: dict[str, Any], published: dict[str, Any]
+    params: Params, models: dict[str, Any], records: dict[str, Any], published: dict[str, Any]
 ) -> str:
     """The report as markdown. Percentages with 95 % intervals in brackets.
 
@@ -33,11 +33,11 @@ def render(
     names = sorted(models, key=lambda name: (name != BASE, name != FINETUNED))
     header = ["", *("fine-tuned" if name == FINETUNED else name for name in names)]
     header += ["published base", "published r32, 1 epoch"] if full else []
-    rows = [_losses(names, metrics["train"], published if full else None)]
+    rows = [_losses(names, records["train"], published if full else None)]
     for benchmark in _benchmarks(models[FINETUNED]):
         reference = published["benchmarks"].get(benchmark, {}) if full else None
         rows += _rows(benchmark, names, models, reference)
-    train = metrics["train"]
+    train = records["train"]
     lines = [
         f"# {params.model} fine-tuned on {params.data.source}, and its baselines",
         "",
@@ -46,9 +46,9 @@ def render(
         "eval_loss is before training and at the best step "
         f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "
         "intervals: Wilson for pass@1 of one sample a task, bootstrap over tasks otherwise.",
-        *_ceilings(metrics["calibration"], _benchmarks(models[FINETUNED])),
-        _contamination(metrics["data"]["contamination"]),
-        f"Merge: largest logit difference {metrics['merge']['largest_logit_difference']:.2g}.",
+        *_ceilings(records["calibration"], _benchmarks(models[FINETUNED])),
+        _contamination(records["data"]["contamination"]),
+        f"Merge: largest logit difference {records['merge']['largest_logit_difference']:.2g}.",
     ]
     if full:
         lines.append(f"Published figures: {published['source']}.")

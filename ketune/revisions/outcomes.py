@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from types import NoneType
 from typing import Any
 
 from dvc.api import DVCFileSystem
@@ -20,9 +19,7 @@ _NEEDED = {
     *("task_id", "benchmark", "condition", "type", "category", "multimodal"),
     *("scorable", "outcome", "rouge_l", "bleu"),
 }
-_NUMBER = (int, float, NoneType)
-# Metrics that the comparison itself shows, task by task.
-_SHOWN_BELOW = ("metrics/evaluate/", "metrics/judge/", "metrics/generate/")
+_SHOWN_BELOW = "metrics/evaluate/"  # the comparison itself shows them, task by task
 
 
 def read_outcomes(name: str) -> list[dict[str, Any]]:
@@ -59,8 +56,8 @@ def split(name: str) -> tuple[str, str]:
 def changes(a: str, b: str) -> dict[str, dict[str, tuple[Any, Any]]]:
     """{"params": {key: (a's, b's)}, "metrics": {file:key: (a's, b's)}} of what differs.
 
-    None stands where a revision lacks it. Metrics are numbers; those of evaluate and generate are
-    left out. {} where either is a file.
+    None stands where a revision lacks it. Metrics of evaluate are left out. {} where either is a
+    file.
     """
     if a.endswith(".jsonl") or b.endswith(".jsonl"):
         return {}
@@ -68,13 +65,11 @@ def changes(a: str, b: str) -> dict[str, dict[str, tuple[Any, Any]]]:
     with Repo() as repo:
         params = repo.params.diff(a_rev=before, b_rev=after).get("diff", {})
         metrics = repo.metrics.diff(a_rev=before, b_rev=after).get("diff", {})
-    numbers = {
-        key: values
-        for key, values in _flat(metrics).items()
-        if not key.startswith(_SHOWN_BELOW) and all(isinstance(v, _NUMBER) for v in values)
+    shown = {
+        key: values for key, values in _flat(metrics).items() if not key.startswith(_SHOWN_BELOW)
     }
     own = {key.removeprefix("params.yaml:"): values for key, values in _flat(params).items()}
-    return {"params": own, "metrics": numbers}
+    return {"params": own, "metrics": shown}
 
 
 def _flat(

@@ -4,6 +4,7 @@ Whatever form a source has, the same rows give the same bytes here: columns in o
 row groups of one size, image files embedded. Rows are not judged here; `prepare` does that.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -92,6 +93,14 @@ def read_provenance(directory: Path) -> dict[str, Any]:
         raise StageError(f"{path} not found; run the ingest stage (dvc repro ingest)")
     provenance: dict[str, Any] = json.loads(path.read_bytes())
     return provenance
+
+
+def short_name(provenance: Mapping[str, Any]) -> str:
+    """A dataset in few characters: its name, and its commit or a digest of its rows."""
+    files = sorted(file["sha256"] for file in provenance["files"].values())
+    digest = hashlib.sha256("".join(files).encode()).hexdigest()
+    name = provenance["source"].rstrip("/").rpartition("/")[2]
+    return f"{name}@{(provenance['commit'] or digest)[:7]}"
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -9,10 +9,10 @@ from ketune.revisions.experiments import Experiment, is_complete, read_file, rea
 
 # A stage's figures count only where the experiment ran it on its own results.
 _METRICS = {
-    "train": "metrics/train.json",
-    "merge": "metrics/merge.json",
-    "evaluate": "metrics/evaluate/finetuned.json",
-    "evaluate_baseline@base": "metrics/evaluate/base.json",
+    "train": "models/adapter.record.json",
+    "merge": "models/merged.record.json",
+    "evaluate": "data/outcomes/finetuned.record.json",
+    "evaluate_baseline@base": "data/outcomes/base.record.json",
 }
 
 

@@ -3,8 +3,8 @@
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -80,6 +80,14 @@ def applicable(tasks: Iterable[Task], baseline: Baseline) -> list[Task]:
         if (baseline.multimodal or not task.images)
         and (baseline.benchmarks is None or task.benchmark in baseline.benchmarks)
     ]
+
+
+def short_name(tasks: Sequence[Task]) -> str:
+    """The benchmarks in few characters: the first one's name, how many more, a digest of all."""
+    names = list(dict.fromkeys(task.benchmark for task in tasks))
+    more = f"+{len(names) - 1}" if len(names) > 1 else ""
+    content = json.dumps([asdict(task) for task in tasks], sort_keys=True)
+    return f"{names[0]}{more}@{hashlib.sha256(content.encode()).hexdigest()[:7]}"
 
 
 def _from_sample(sample: PreparedSample, benchmark: str) -> Task:

@@ -1,4 +1,4 @@
-"""Section `compute` of metrics/train.json: what a training run computed, and how fast.
+"""Section `compute` of models/adapter.record.json: what a training run computed, and how fast.
 
 MFU is the model FLOPs of training a second over the rate that matrix products were measured to
 reach on the same devices (Chowdhery et al. 2022, arXiv:2204.02311, section 4.1, with a measured

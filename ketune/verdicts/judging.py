@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tqdm import tqdm
 
+import ketune.completions
 import ketune.judge
 from ketune.judge import JudgeUnavailable, Program, Verdict, judge
 from ketune.params.schema import EvaluationParams
@@ -44,7 +46,7 @@ def judged(
     determinants = {
         "programs": list(distinct),
         "memory_mb": params.memory_mb,
-        "judge": _sources(),
+        "judge": _sources(ketune.judge),
         "environment": environment(),
         "lock": file_sha256(LOCK) if LOCK.is_file() else None,  # none beside an installed release
     }
@@ -68,6 +70,17 @@ def provenance(params: EvaluationParams) -> dict[str, Any]:
     }
 
 
+def judge_name() -> str:
+    """The judge in few characters: Qiskit's version, and a digest of our code and of `environment`.
+
+    Two runs with the same name make the same program of an answer and judge it alike, but for the
+    limits, which are parameters.
+    """
+    found = environment()
+    known = json.dumps([_sources(ketune.judge), _sources(ketune.completions), found])
+    return f"qiskit-{found['qiskit']}@{hashlib.sha256(known.encode()).hexdigest()[:7]}"
+
+
 def environment() -> dict[str, str]:
     """Versions of what most decides whether a program runs in the judge."""
     packages = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "qiskit-experiments", "numpy")
@@ -89,8 +102,8 @@ def _key(program: Program) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _sources() -> dict[str, str]:
-    root = Path(ketune.judge.__file__).parent
+def _sources(room: ModuleType) -> dict[str, str]:
+    root = Path(str(room.__file__)).parent
     return {str(path.relative_to(root)): file_sha256(path) for path in sorted(root.rglob("*.py"))}
 
 

@@ -32,7 +32,7 @@ def test_the_stage_tells_what_is_scorable(
     assert "small: 4 of 5 reference solutions pass" in output
     assert "1 tasks without a reference count as scorable" in output
     assert "unscorable small/3: wrong_answer" in output
-    metrics = json.loads(Path("metrics/calibration.json").read_text())
+    metrics = json.loads(Path("data/calibration.record.json").read_text())
     assert metrics["small"]["ceiling"] == 4
     assert next(iter(json.loads(Path("runs/calibration.json").read_text()))) == "small/5"
     assert [line.partition(":")[0] for line in metrics["small"]["unscorable"]] == ["small/3"]

@@ -97,7 +97,7 @@ def results(workspace: Workspace) -> dict[str, Any]:
     `work` is what was computed, in training and evaluation: a resumed run goes on counting.
     """
     root = workspace.root
-    metrics = workspace.json("metrics/train.json")
+    metrics = workspace.json("models/adapter.record.json")
     timed = ("runtime", "second", "_per_", "_gib", "compute", "provenance")
     rates = {"achieved_tflops", "measured_peak_tflops", "mfu", "hfu"}
     assert metrics["compute"].keys() > rates

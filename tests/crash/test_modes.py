@@ -155,7 +155,7 @@ def test_a_run_killed_in_one_mode_goes_on_in_another_and_none_keeps_a_credential
     assert project.finish("workspace", *recorded) == whole
     assert list(project.root.glob("runs/*/wandb/offline-run-*/*.wandb"))
     assert_no_secret(project.root.parent)
-    assert project.json("metrics/train.json")["provenance"]["resumed"] == 2
+    assert project.json("models/adapter.record.json")["provenance"]["resumed"] == 2
     assert not [path for path in project.cache.rglob("train/*") if path.is_dir()]
 
 
@@ -202,6 +202,6 @@ def test_ten_random_moments(mode: str, project: Project, whole: str) -> None:
         if number == moments // 2:
             other = project.finish(mode, "--force", "-S", "lora_rank=16")
             assert other != whole
-            assert project.json("metrics/train.json")["provenance"]["resumed"] == 0
+            assert project.json("models/adapter.record.json")["provenance"]["resumed"] == 0
             project.command("git", "checkout", "-q", ".")
         assert project.finish(mode, "--force") == whole

@@ -151,7 +151,7 @@ def prepare(
     **changes: object,
 ) -> dict[str, Any]:
     """Prepare `raw` into `directory` with the repository's parameters, `data.*` changed; returns
-    what metrics/data.json would say."""
+    what data/prepared.record.json would say."""
     directory.mkdir()
     counts, decided = prepare_rows(
         raw,

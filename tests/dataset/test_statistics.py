@@ -1,4 +1,4 @@
-"""Counts and percentiles of metrics/data.json."""
+"""Counts and percentiles of data/prepared.record.json."""
 
 from collections import Counter
 from typing import Any

@@ -94,7 +94,7 @@ def test_an_endpoints_client_resumes_with_no_request_repeated_for_a_task_it_can_
         assert not finished & set(answered)
         assert len(finished | set(answered)) == 40
         resumed = output.read_bytes()
-        metrics = workspace.json("metrics/generate/served.json")
+        metrics = workspace.json("data/completions/served.record.json")
         workspace.cache = tmp_path / "other"
         server.behave = lambda *_: None
         workspace.run("stages.generate", "served")

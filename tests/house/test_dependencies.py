@@ -66,5 +66,5 @@ def test_a_key_stands_once_in_a_stage() -> None:
     for name in STAGES:
         keys: list[str] = []
         for entry in definition(name).get("params", []):
-            keys += [entry] if isinstance(entry, str) else entry.get("params.yaml", [])
+            keys += [entry] if isinstance(entry, str) else entry.get("params.yaml") or []
         assert len(keys) == len(set(keys)), name

@@ -45,7 +45,7 @@ def trained(request: pytest.FixtureRequest, make: Make) -> BaseModel:
 
 
 def test_batches_of_unlike_images_train_every_part_but_the_frozen(trained: BaseModel) -> None:
-    metrics = trained.workspace.json("metrics/train.json")
+    metrics = trained.workspace.json("models/adapter.record.json")
     assert metrics["eval_loss"] < metrics["eval_loss_first"]
     assert metrics["last_step"] == 6
     parts = metrics["adapter_parameters"]
@@ -56,7 +56,7 @@ def test_batches_of_unlike_images_train_every_part_but_the_frozen(trained: BaseM
 
 
 def test_the_merge_is_proven_and_nothing_that_inference_reads_is_lost(trained: BaseModel) -> None:
-    proof = trained.workspace.json("metrics/merge.json")
+    proof = trained.workspace.json("models/merged.record.json")
     assert proof["largest_logit_difference"] < 1e-3
     assert proof["top1_agreement"] == 1.0
     assert proof["eval_loss"]["merged"] == pytest.approx(proof["eval_loss"]["trained"], abs=1e-4)
@@ -77,7 +77,7 @@ def test_the_merged_model_has_the_bound_on_tiles_in_its_files(trained: BaseModel
 def test_every_task_is_answered(trained: BaseModel) -> None:
     completions = read_completions(trained.root / "data/completions/finetuned.jsonl")
     assert {c["task_id"] for c in completions} == {f"dataset/test-{row:06d}" for row in range(6)}
-    provenance = trained.workspace.json("metrics/generate/finetuned.json")["provenance"]
+    provenance = trained.workspace.json("data/completions/finetuned.record.json")["provenance"]
     assert provenance["template"] != "auto"
 
 
@@ -86,7 +86,7 @@ def test_what_is_frozen_gets_no_adapter(make: Make, name: str) -> None:
     model = make(name, **NAMES[name])
     model.workspace.set(freeze_vit=False, freeze_aligner=True)
     model.run(TRAIN)
-    parts = model.workspace.json("metrics/train.json")["adapter_parameters"]
+    parts = model.workspace.json("models/adapter.record.json")["adapter_parameters"]
     assert parts["vision_tower"] > 0
     assert parts["aligner"] == 0
     assert parts["llm"] > 0

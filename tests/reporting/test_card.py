@@ -25,7 +25,7 @@ FENCE = "closing ``` and ```` and <script>alert(1)</script> | a pipe"
 
 
 def prepared(root: Path, splits: dict[str, Any], source: str, commit: str | None = None) -> None:
-    """data/raw, data/prepared and metrics/data.json of rows, as the stages write them."""
+    """data/raw, data/prepared and data/prepared.record.json of rows, as the stages write them."""
     raw, target = root / "data/raw", root / "data/prepared"
     raw.mkdir(parents=True)
     target.mkdir()
@@ -36,7 +36,7 @@ def prepared(root: Path, splits: dict[str, Any], source: str, commit: str | None
     counts, decided = prepare_rows(
         raw, target, published=Path("data/prepared"), data=data, benchmarks=[], workers=1
     )
-    write_json(root / "metrics/data.json", summarise(counts) | decided)
+    write_json(root / "data/prepared.record.json", summarise(counts) | decided)
 
 
 def run(root: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -120,6 +120,8 @@ def test_without_what_it_is_made_of_the_stage_says_what_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StageError, match=r"metrics/data.json not found; run the prepare stage"):
+    with pytest.raises(
+        StageError, match=r"data/prepared.record.json not found; run the prepare stage"
+    ):
         card_main()
     assert not Path("data/card").exists()

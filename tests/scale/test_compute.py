@@ -1,4 +1,4 @@
-"""What metrics/train.json says of a run's work, from counts whose figures are known."""
+"""What models/adapter.record.json says of a run's work, from counts whose figures are known."""
 
 import json
 from pathlib import Path

@@ -41,7 +41,7 @@ def test_bfloat16_with_the_best_attention_trains_merges_and_reports_its_speed(
 ) -> None:
     workspace = trained(tmp_path / "w")
     workspace.run("stages.merge")
-    metrics = workspace.json("metrics/train.json")
+    metrics = workspace.json("models/adapter.record.json")
     attention = metrics["provenance"]["attention"]
     assert attention in {"flash_attention_3", "flash_attention_2", "sdpa"}
     compute = metrics["compute"]
@@ -60,7 +60,7 @@ def test_two_gpus_have_the_losses_of_one(
         pytest.skip("needs two CUDA devices")
     if "deepspeed" in sharding:
         pytest.importorskip("deepspeed", reason="make gpu installs it")
-    one = trained(tmp_path / "one").json("metrics/train.json")
-    two = trained(tmp_path / "two", nproc_per_node=2, **sharding).json("metrics/train.json")
+    one = trained(tmp_path / "one").json("models/adapter.record.json")
+    two = trained(tmp_path / "two", nproc_per_node=2, **sharding).json("models/adapter.record.json")
     assert two["eval_loss"] == pytest.approx(one["eval_loss"], rel=0.01)
     assert two["compute"]["global_batch"] == one["compute"]["global_batch"]

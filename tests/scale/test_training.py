@@ -123,7 +123,7 @@ def test_two_processes_stopped_killed_and_resumed_have_the_losses_of_one(
     pair: Pair, variants: Variants
 ) -> None:
     assert "resuming after step 3" in pair.output
-    metrics = pair.workspace.json("metrics/train.json")
+    metrics = pair.workspace.json("models/adapter.record.json")
     evaluated = variants.losses("single")[::3]
     assert metrics["eval_loss_first"] == pytest.approx(evaluated[0], rel=TOLERANCE)
     assert metrics["eval_loss"] == pytest.approx(evaluated[-1], rel=TOLERANCE)
@@ -137,7 +137,7 @@ def test_the_first_processs_lines_are_shown_once_and_the_batch_is_kept(pair: Pai
     batch = "global batch 6, as with one process: 3 rows x 1 accumulated x 2 processes"
     assert batch in pair.output
     assert pair.asked[0].count("step 3/4  loss") == pair.output.count("step 4/4  loss") == 1
-    compute = pair.workspace.json("metrics/train.json")["compute"]
+    compute = pair.workspace.json("models/adapter.record.json")["compute"]
     assert (compute["global_batch"], compute["processes"]) == (6, 2)
 
 
@@ -146,7 +146,7 @@ def test_a_resumed_run_counts_the_whole_work(pair: Pair, variants: Variants) -> 
 
     Of three batches of evaluation each process gets two: the first one is evaluated twice.
     """
-    compute = pair.workspace.json("metrics/train.json")["compute"]
+    compute = pair.workspace.json("models/adapter.record.json")["compute"]
     work, _ = read_work(variants.root / "single", 1)
     adapters = json.loads((variants.root / "single/observed.json").read_text())["parts"]
     architecture = read_architecture(json.loads((TINY / "config.json").read_text()))
@@ -169,7 +169,7 @@ def test_a_resumed_run_counts_the_whole_work(pair: Pair, variants: Variants) -> 
 def test_its_adapter_passes_the_merge_proof(pair: Pair) -> None:
     output = finish(pair.workspace.start("stages.merge"))
     assert "merged = base + adapter" in output
-    assert pair.workspace.json("metrics/merge.json")["top1_agreement"] == 1.0
+    assert pair.workspace.json("models/merged.record.json")["top1_agreement"] == 1.0
 
 
 def test_two_nodes_have_the_losses_of_one_process_and_node_0_publishes(
@@ -191,7 +191,7 @@ def test_two_nodes_have_the_losses_of_one_process_and_node_0_publishes(
     assert "node 1 of 2 is done; node 0 publishes the adapter" in outputs[1]
     assert "adapters: " in outputs[0]
     assert "loss" not in outputs[1].replace("adapters", "")
-    metrics = nodes[0][0].json("metrics/train.json")
+    metrics = nodes[0][0].json("models/adapter.record.json")
     assert metrics["eval_loss"] == pytest.approx(variants.losses("single")[-1], rel=TOLERANCE)
     assert (nodes[0][0].root / "models/adapter/adapter_model.safetensors").is_file()
     assert not (nodes[1][0].root / "models").exists()

@@ -22,18 +22,18 @@ stages:
     cmd: python fake.py train
     params: [lora_rank, num_train_epochs, use_rslora]
     outs: [models/adapter]
-    metrics: [metrics/train.json: {cache: false}]
+    metrics: [models/adapter.record.json: {cache: false}]
     plots: [metrics/curve_eval.csv: {cache: false}]
   merge:
     cmd: python fake.py merge
     deps: [models/adapter]
     outs: [models/merged]
-    metrics: [metrics/merge.json: {cache: false}]
+    metrics: [models/merged.record.json: {cache: false}]
   evaluate:
     cmd: python fake.py evaluate
     deps: [models/merged]
     outs: [outcomes]
-    metrics: [metrics/evaluate/finetuned.json: {cache: false}]
+    metrics: [data/outcomes/finetuned.record.json: {cache: false}]
 """
 EXPERIMENTS = """
 runs:
@@ -63,7 +63,7 @@ if stage == "train":
                 "train_token_acc": 0.9, "gap": 0.1}
     ends = {"1": at(180, 0.6)} | ({"2": at(366, 0.66)} if epochs == 2 else {})
     write("models/adapter", json.dumps([params["lora_rank"], params["use_rslora"], epochs]))
-    write("metrics/train.json", json.dumps({
+    write("models/adapter.record.json", json.dumps({
         "eval_loss": 0.6, "eval_token_acc": 0.8, "train_loss": 0.55, "overfitting_gap": 0.05,
         "best_step": 180, "final": ends[str(epochs)], "eval_loss_rise_percent": 10.0 * (epochs - 1),
         "effective_scaling": params["lora_rank"] / 4, "trainable_parameters": 1234567,
@@ -73,12 +73,12 @@ if stage == "train":
     write("metrics/curve_eval.csv", "step,eval_loss\\n" + "".join(f"{s},{v}\\n" for s, v in rows))
 elif stage == "merge":
     write("models/merged", "merged " + Path("models/adapter").read_text())
-    write("metrics/merge.json", json.dumps({
+    write("models/merged.record.json", json.dumps({
         "largest_logit_difference": 1e-6, "top1_agreement": 1.0,
         "eval_loss": {"trained": 0.6, "adapter": 0.6, "merged": 0.6}}))
 else:
     write("outcomes", "of " + Path("models/merged").read_text())
-    write("metrics/evaluate/finetuned.json", json.dumps(
+    write("data/outcomes/finetuned.record.json", json.dumps(
         {"dataset": {"code": {"all": {"pass_at_1": 0.5}}}, "provenance": {}}))
 """
 

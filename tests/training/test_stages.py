@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def test_training_lowers_the_loss_and_accounts_for_itself(trained: Workspace) -> None:
-    metrics = trained.json("metrics/train.json")
+    metrics = trained.json("models/adapter.record.json")
     assert metrics["eval_loss"] < metrics["eval_loss_first"]
     assert metrics["last_step"] == 6
     assert metrics["effective_scaling"] == pytest.approx(64 / 32**0.5, abs=1e-6)
@@ -57,11 +57,11 @@ def test_nothing_is_left_behind(trained: Workspace) -> None:
 
 
 def test_the_merge_is_proven(trained: Workspace) -> None:
-    proof = trained.json("metrics/merge.json")
+    proof = trained.json("models/merged.record.json")
     assert proof["largest_logit_difference"] < 1e-4
     assert proof["top1_agreement"] == 1.0
     assert proof["prompts"] == 8
-    assert proof["eval_loss"]["trained"] == trained.json("metrics/train.json")["eval_loss"]
+    assert proof["eval_loss"]["trained"] == trained.json("models/adapter.record.json")["eval_loss"]
     assert proof["eval_loss"]["merged"] == pytest.approx(proof["eval_loss"]["trained"], abs=1e-4)
 
 
@@ -87,7 +87,10 @@ def test_a_killed_training_resumes_to_the_same_adapter(trained: Workspace, tmp_p
     output = workspace.run("stages.train")
     assert "resuming after step" in output
     assert workspace.digests("models/adapter") == trained.digests("models/adapter")
-    resumed, whole = workspace.json("metrics/train.json"), trained.json("metrics/train.json")
+    resumed, whole = (
+        workspace.json("models/adapter.record.json"),
+        trained.json("models/adapter.record.json"),
+    )
     assert resumed["provenance"]["resumed"] == 1
     for name in ("eval_loss", "eval_loss_first", "train_loss", "train_token_acc", "best_step"):
         assert resumed[name] == whole[name]
@@ -113,10 +116,10 @@ def test_a_merge_with_another_scaling_fails_the_stage(
         shutil.copy(TINY / "model.safetensors", directory)
 
     monkeypatch.setattr(merge, "_export", export)
-    before = (broken / "metrics/merge.json").read_bytes()
+    before = (broken / "models/merged.record.json").read_bytes()
     with pytest.raises(StageError, match="not its base with the adapter: eval_loss is"):
         merge.main()
-    assert (broken / "metrics/merge.json").read_bytes() == before
+    assert (broken / "models/merged.record.json").read_bytes() == before
     assert file_sha256(broken / "models/merged/model.safetensors") == file_sha256(
         trained.root / "models/merged/model.safetensors"
     )

@@ -126,7 +126,7 @@ def test_lists_of_modules_adapt_those_modules(trained: Trained) -> None:
     workspace = trained.get("list", run)
     config = workspace.json(f"{ADAPTER}/adapter_config.json")
     assert sorted(config["target_modules"]) == ["q_proj", "v_proj"]
-    parts = workspace.json("metrics/train.json")["adapter_parameters"]
+    parts = workspace.json("models/adapter.record.json")["adapter_parameters"]
     assert parts["llm"] > 0
     assert parts["aligner"] == parts["vision_tower"] == 0
 
@@ -160,7 +160,7 @@ def test_a_broken_merge_fails_the_stage(
 def test_bfloat16_merges_pass(name: str, trained: Trained, tmp_path: Path) -> None:
     workspace = copy_workspace(trained.get(name, RUNS[name], "bfloat16"), tmp_path / "merged")
     trained.forks.run(workspace, MERGE)
-    assert workspace.json("metrics/merge.json")["dtype"] == "bfloat16"
+    assert workspace.json("models/merged.record.json")["dtype"] == "bfloat16"
 
 
 def test_a_resumed_pissa_publishes_the_same_adapter(trained: Trained, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_golden_losses(trained: Trained, tmp_path: Path) -> None:
     """A library upgrade that changes training, its template or its evaluation is seen here."""
     workspace = Workspace(tmp_path / "golden")
     trained.forks.run(workspace, TRAIN)
-    metrics = workspace.json("metrics/train.json")
+    metrics = workspace.json("models/adapter.record.json")
     assert metrics["eval_loss_first"] == pytest.approx(GOLDEN[0], abs=GOLDEN_TOLERANCE)
     assert metrics["final"]["eval_loss"] == pytest.approx(GOLDEN[1], abs=GOLDEN_TOLERANCE)
 
