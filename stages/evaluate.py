@@ -16,7 +16,7 @@ from ketune.paths import (
     record,
 )
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
-from ketune.scoring.headline import baseline_headline, headline
+from ketune.scoring.headline import headline, of_whole_benchmarks
 from ketune.scoring.outcomes import score
 from ketune.scoring.slices import write_slices
 from ketune.scoring.summary import summarise
@@ -54,8 +54,12 @@ def main() -> None:
     }
     path = OUTCOMES / f"{name}.jsonl"
     write_json(record(path), known)
-    rows = headline(figures) if name == FINETUNED else baseline_headline(name, figures)
-    write_json(EVALUATE_METRICS / f"{name}.json", rows)
+    if name == FINETUNED:
+        metrics = {key: rate.estimate for key, rate in headline(figures).items()}
+    else:
+        whole = of_whole_benchmarks(figures).items()
+        metrics = {f"{name}_{key}": rate.estimate for key, rate in whole}
+    write_json(EVALUATE_METRICS / f"{name}.json", metrics)
     write_slices(SLICES / f"{name}.csv", name, outcomes)
     write_records(path, outcomes)
 

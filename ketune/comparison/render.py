@@ -7,6 +7,7 @@ from typing import Any
 
 from ketune.comparison.pairs import MAIN_PARTS, Comparison, Row
 from ketune.statistics import Interval
+from ketune.tables import aligned, markdown
 
 Changes = Mapping[str, Mapping[str, tuple[Any, Any]]]  # {"params": {key: (a's, b's)}, ...}
 
@@ -21,20 +22,14 @@ _HEADER = (
 
 def as_text(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
     """What else differs, aligned columns, a verdict a main row, and the tasks won and lost."""
-    cells = [list(_HEADER), *map(_cells, comparison.rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADER))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = aligned([_HEADER, *map(_cells, comparison.rows)])
     parts = [f"a = {a}, b = {b}", *_changed(changes), "", *lines, "", *_remarks(comparison)]
     return "\n".join(parts) + "\n"
 
 
 def as_markdown(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
     """The same as a markdown table, for a pull request."""
-    cells = [list(_HEADER), ["---"] * len(_HEADER), *map(_cells, comparison.rows)]
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    lines = markdown([_HEADER, *map(_cells, comparison.rows)])
     changed, remarks = (
         [f"- {line}" for line in part] for part in (_changed(changes), _remarks(comparison))
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from ketune.params import Params
 from ketune.paths import BASE, FINETUNED
+from ketune.tables import markdown
 
 TITLES = {
     "dataset": "test split",
@@ -41,7 +42,7 @@ def render(
     lines = [
         f"# {params.model} fine-tuned on {params.data.source}, and its baselines",
         "",
-        *("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]),
+        *markdown([header, *rows]),
         "",
         "eval_loss is before training and at the best step "
         f"({train['best_step']} of {train['last_step']}). Rates are percent; brackets hold 95 % "

@@ -28,16 +28,42 @@ def head() -> str:
 
 def find(name: str) -> Experiment | None:
     """The experiment `name` derived from HEAD, else the newest of that name, else None."""
+    found = [experiment for experiment in _listed() if experiment.name == name]
+    current = head()
+    return next((e for e in found if e.baseline == current), found[0] if found else None)
+
+
+def derived() -> list[Experiment]:
+    """The experiments that derive from HEAD, the oldest first."""
+    current = head()
+    return [e for e in reversed(_listed()) if e.baseline == current]
+
+
+def resolve(name: str) -> Experiment:
+    """The experiment `name`, else the commit that a revision of git stands for.
+
+    Raises StageError when it is neither.
+    """
+    if (experiment := find(name)) is not None:
+        return experiment
+    result = _run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if result.returncode:
+        raise StageError(f"{name} is no experiment and no git revision; `dvc exp list` has names")
+    commit = result.stdout.decode().strip()
+    return Experiment(name, commit, commit)
+
+
+def _listed() -> list[Experiment]:
+    """Every experiment of the repository, the newest first."""
     listed = _git(
         "for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps"
     )
     found = []
     for line in listed.splitlines():
         commit, reference = line.split(" ", 1)
-        if (match := _REFERENCE.fullmatch(reference)) and match[3] == name:
-            found.append(Experiment(name, commit, match[1] + match[2]))
-    current = head()
-    return next((e for e in found if e.baseline == current), found[0] if found else None)
+        if match := _REFERENCE.fullmatch(reference):
+            found.append(Experiment(match[3], commit, match[1] + match[2]))
+    return found
 
 
 def read_file(experiment: Experiment, path: str) -> str | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ketune.statistics import Interval
+
 # Part of a record's figures: what the name of its rate is led by.
 _PARTS = {
     "all": "",
@@ -10,44 +12,40 @@ _PARTS = {
     "multimodal": "multimodal_",
     "multimodal_blank_images": "blanked_",
 }
-_SIMILARITIES = ("rouge_l", "bleu")
+Figures = Mapping[str, Any]
 
 
-def headline(figures: Mapping[str, Any]) -> dict[str, float]:
-    """{BENCHMARK_[PART_]pass@K, BENCHMARK_rouge_l, BENCHMARK_bleu: percent} of the tuned model.
+def headline(record: Figures) -> dict[str, Interval]:
+    """{BENCHMARK_[PART_]pass@K, BENCHMARK_rouge_l, BENCHMARK_bleu: percent} of a record.
 
-    `figures` is what `summarise` gave. The rate of scorable tasks stands only where some are not.
+    The rate of scorable tasks stands only where some are not.
     """
-    rows: dict[str, float] = {}
-    for benchmark, kinds in figures.items():
+    rows: dict[str, Interval] = {}
+    for benchmark, kinds in record.items():
         code = kinds.get("code", {})
         for part, prefix in _PARTS.items():
             if part in code and (part != "scorable" or code[part]["tasks"] < code["all"]["tasks"]):
-                rows |= {f"{benchmark}_{prefix}{k}": v for k, v in _pass_rates(code[part])}
-        rows |= {f"{benchmark}_{k}": v for k, v in _similarities(kinds)}
+                rows |= {f"{benchmark}_{prefix}{name}": v for name, v in _pass_rates(code[part])}
+        for name in ("rouge_l", "bleu") if "qa" in kinds else ():
+            rows[f"{benchmark}_{name}"] = _percent(kinds["qa"]["all"], name)
     return rows
 
 
-def baseline_headline(name: str, figures: Mapping[str, Any]) -> dict[str, float]:
-    """The same of a baseline, of whole benchmarks alone: {NAME_BENCHMARK_pass@1: percent, …}."""
-    rows: dict[str, float] = {}
-    for benchmark, kinds in figures.items():
-        whole = [*_pass_rates(kinds.get("code", {}).get("all", {})), *_similarities(kinds)]
-        rows |= {f"{name}_{benchmark}_{k}": v for k, v in whole if k != "bleu"}
-    return rows
+def of_whole_benchmarks(record: Figures) -> dict[str, Interval]:
+    """Those of all tasks of a benchmark: pass@K and ROUGE-L."""
+    wanted = {f"{benchmark}_rouge_l" for benchmark in record}
+    for benchmark, kinds in record.items():
+        rates = _pass_rates(kinds.get("code", {}).get("all", {}))
+        wanted |= {f"{benchmark}_{name}" for name, _ in rates}
+    return {name: rate for name, rate in headline(record).items() if name in wanted}
 
 
-def _pass_rates(figures: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for key, value in figures.items():
-        k = key.removeprefix("pass_at_")
-        if k.isdecimal():
-            yield f"pass@{k}", _percent(value)
+def _pass_rates(figures: Figures) -> Iterator[tuple[str, Interval]]:
+    for key in figures:
+        if (k := key.removeprefix("pass_at_")).isdecimal():
+            yield f"pass@{k}", _percent(figures, key)
 
 
-def _similarities(kinds: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for key in _SIMILARITIES if "qa" in kinds else ():
-        yield key, _percent(kinds["qa"]["all"][key])
-
-
-def _percent(rate: float) -> float:
-    return round(100 * rate, 2)
+def _percent(figures: Figures, key: str) -> Interval:
+    rate, low, high = (100 * figures[name] for name in (key, f"{key}_low", f"{key}_high"))
+    return Interval(round(rate, 2), round(low, 2), round(high, 2))

@@ -11,6 +11,7 @@ from ketune.revisions.experiments import find, head
 from ketune.runtime import StageError
 from ketune.studies.definition import experiment_name, load_study
 from ketune.studies.results import Result, read_result
+from ketune.tables import aligned, markdown
 
 _PUBLISHED = Path("published.yaml")
 _FULL = "full"
@@ -76,9 +77,7 @@ def as_markdown(tables: Tables) -> str:
     """Tables for a pull request."""
     lines = [f"# Study {tables.study}, profile {tables.profile}"]
     for table in tables.tables:
-        cells = _cells(table)
-        cells.insert(1, ["---"] * len(cells[0]))
-        lines += ["", f"## {table.title}", "", *("| " + " | ".join(row) + " |" for row in cells)]
+        lines += ["", f"## {table.title}", "", *markdown(_cells(table))]
     return "\n".join([*lines, "", *(f"- {remark}" for remark in tables.remarks)]) + "\n"
 
 
@@ -86,12 +85,7 @@ def as_text(tables: Tables) -> str:
     """The same in aligned columns."""
     lines = [f"study {tables.study}, profile {tables.profile}"]
     for table in tables.tables:
-        cells = _cells(table)
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines += ["", table.title]
-        for row in cells:
-            padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            lines.append("  ".join(padded).rstrip())
+        lines += ["", table.title, *aligned(_cells(table))]
     return "\n".join([*lines, "", *tables.remarks]) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def test_the_stage_tells_what_is_scorable(
     metrics = json.loads(Path("data/calibration.record.json").read_text())
     assert metrics["small"]["ceiling"] == 4
     assert next(iter(json.loads(Path("runs/calibration.json").read_text()))) == "small/5"
-    assert [line.partition(":")[0] for line in metrics["small"]["unscorable"]] == ["small/3"]
+    assert list(metrics["small"]["unscorable"]) == ["small/3"]
+    named = json.loads(Path("metrics/calibration.json").read_text())
+    assert re.fullmatch(r"small@[0-9a-f]{7}", named["benchmarks"])
+    assert re.fullmatch(r"qiskit-[0-9.]+@[0-9a-f]{7}", named["judge"])
     assert metrics["provenance"]["runs"] == 2
     assert "graphviz" in metrics["provenance"]["versions"]
 

@@ -157,13 +157,13 @@ def test_what_else_differs_is_on_top_and_capped() -> None:
     found = compare(run("dataset", range(5), 10), run("dataset", range(6), 10))
     changes: dict[str, dict[str, tuple[Any, Any]]] = {
         "params": {"lora_rank": (32, 64), "use_dora": (None, True)},
-        "metrics": {f"models/adapter.record.json:m{i:02}": (i, i + 1) for i in range(25)},
+        "metrics": {f"metrics/train.json:m{i:02}": (i, i + 1) for i in range(25)},
     }
     text = as_text(found, "a", "b", changes).splitlines()
     assert text[1:4] == [
         "lora_rank: 32 -> 64",
         "use_dora: (not there) -> True",
-        "models/adapter.record.json:m00: 0 -> 1",
+        "metrics/train.json:m00: 0 -> 1",
     ]
     assert text[23].startswith("and 5 more metrics")
     assert "- lora_rank: 32 -> 64" in as_markdown(found, "a", "b", changes)

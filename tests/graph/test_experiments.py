@@ -105,8 +105,8 @@ def test_a_stage_tracks_what_it_reads_of_params(experiments: Experiments) -> Non
         "prepare": {"data.siblings_by"},  # read to move or drop, not to report
         "generate": {"model", "model_revision"},
     }
-    for name in unread:
-        assert unread[name] - elsewhere <= known.get(name, set()), name
+    for name, keys_of in unread.items():
+        assert keys_of - elsewhere <= known.get(name, set()), name
 
 
 def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments) -> None:
@@ -145,6 +145,22 @@ def test_each_comparison_shows_the_change(
     experiments: Experiments, command: tuple[str, ...], shown: str
 ) -> None:
     assert re.search(shown, experiments.clone.run(*command).stdout)
+
+
+def test_what_a_person_reads_fits_a_terminal(experiments: Experiments) -> None:
+    """The figures of one changed parameter, and the columns of the table of experiments."""
+    header, *rows = experiments.clone.run("dvc", "metrics", "diff").stdout.splitlines()
+    assert 0 < len(rows) <= 25
+    assert max(map(len, [header, *rows])) <= 100
+    names = [
+        name
+        for file in json.loads(experiments.clone.run("dvc", "metrics", "show", "--json").stdout)[
+            ""
+        ]["data"].values()
+        for name in file["data"]
+    ]
+    assert len(names) == len(set(names)) <= 20  # unlike, so that `dvc exp show` gives no file
+    assert {"profile", "base_model", "dataset", "benchmarks", "judge"} <= set(names)
 
 
 def test_the_effective_scaling_is_recorded(experiments: Experiments) -> None:

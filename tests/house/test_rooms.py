@@ -8,7 +8,7 @@ from tests.house.imports import REPOSITORY, imports
 
 # From what knows nothing of the rest to what uses it. `judge` imports nothing of ours at all.
 ROOMS = (
-    *("runtime", "paths", "params", "proxies", "scratch", "judge", "tasks"),
+    *("runtime", "paths", "tables", "params", "proxies", "scratch", "judge", "tasks"),
     *("sources", "synthetic", "dataset"),
     *("completions", "verdicts", "calibration"),
     *("devices", "models", "adapters", "swift", "training", "merging", "generation"),

@@ -73,7 +73,9 @@ def test_a_run_trains_what_it_says_and_merges_with_proof(name: str, trained: Tra
     workspace = trained.get(name, RUNS[name])
     trained.forks.run(workspace, MERGE, f"{HERE}:load_with_plain_peft")
     params = load_params(workspace.root)
-    metrics, proof = (workspace.json(f"metrics/{stage}.json") for stage in ("train", "merge"))
+    metrics, proof = (
+        workspace.json(f"models/{name}.record.json") for name in ("adapter", "merged")
+    )
     plain = workspace.json("plain.json")
 
     scaling = effective_scaling(
@@ -112,7 +114,9 @@ def test_the_proof_has_trainings_loss_whatever_the_batches_hold(
     lengthen(workspace, "validation")
     workspace.set(per_device_eval_batch_size=size)
     trained.forks.run(workspace, TRAIN, MERGE)
-    metrics, proof = (workspace.json(f"metrics/{stage}.json") for stage in ("train", "merge"))
+    metrics, proof = (
+        workspace.json(f"models/{name}.record.json") for name in ("adapter", "merged")
+    )
     losses = proof["eval_loss"]
     assert losses["trained"] == pytest.approx(losses["adapter"], abs=5e-6)
     assert losses["trained"] == pytest.approx(losses["merged"], abs=5e-6)

@@ -1,0 +1,96 @@
+"""runs: commits and experiments in one table, each with its changes, figures and verdict.
+
+ketune runs                          # HEAD, and the experiments that derive from it
+ketune runs rank-64 dora             # HEAD beside these
+ketune runs --reference main --csv
+"""
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ketune.revisions.experiments import derived, resolve
+from ketune.revisions.runs import Run, read_runs
+from ketune.runtime import StageError
+from ketune.statistics import Interval
+from ketune.tables import aligned, markdown
+
+_CHANGES = 4  # a run in text and markdown; CSV and JSON have all
+_VIEWS = ("multimodal_", "blanked_", "scorable_", "bleu")  # of figures that stand beside them
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        prog="ketune runs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", nargs="*", help="experiments or revisions; all of HEAD's if none")
+    parser.add_argument("--reference", default="HEAD", help="what verdicts are against (HEAD)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="markdown, for a pull request")
+    form.add_argument("--csv", action="store_true", help="every headline figure, a row a run")
+    form.add_argument("--json", action="store_true", help="the same, with intervals")
+    arguments = parser.parse_args(argv)
+    others = [resolve(name) for name in arguments.runs] or derived()
+    runs = read_runs(resolve(arguments.reference), others)
+    if not any(run.metrics for run in runs):
+        raise StageError(
+            f"{arguments.reference} and its experiments have no results; run `dvc exp run`"
+        )
+    if arguments.json:
+        print(json.dumps([_plain(run) for run in runs], indent=2))
+    elif arguments.csv:
+        print(_csv(runs), end="")
+    else:
+        print("\n".join(markdown(_cells(runs)) if arguments.md else aligned(_cells(runs))))
+
+
+def _cells(runs: Sequence[Run]) -> list[list[str]]:
+    rates = [name for name in _names(runs) if not any(view in name for view in _VIEWS)]
+    header = ["run", "changed", "eval_loss", "gap", *rates, "verdict"]
+    return [header, *(_row(run, rates) for run in runs)]
+
+
+def _row(run: Run, rates: Sequence[str]) -> list[str]:
+    shown = [f"{key}={after}" for key, (_, after) in run.changed.items()]
+    more = [f"and {len(shown) - _CHANGES} more"] if len(shown) > _CHANGES else []
+    losses = [run.metrics.get(key) for key in ("eval_loss", "overfitting_gap")]
+    return [
+        run.name,
+        " ".join([*shown[:_CHANGES], *more]),
+        *("" if value is None else f"{value:.4f}" for value in losses),
+        *(_percent(run.rates.get(name)) for name in rates),
+        run.verdict,
+    ]
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.rates))
+
+
+def _percent(rate: Interval | None) -> str:
+    return "" if rate is None else f"{rate.estimate:.1f} [{rate.low:.1f}, {rate.high:.1f}]"
+
+
+def _csv(runs: Sequence[Run]) -> str:
+    file = io.StringIO()
+    metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    writer = csv.writer(file, lineterminator="\n")
+    rates = [f"{name}{part}" for name in _names(runs) for part in ("", "_low", "_high")]
+    writer.writerow(["run", "commit", "changed", *metrics, "runtime_s", *rates, "verdict"])
+    for run in runs:
+        changed = " ".join(f"{key}={after}" for key, (_, after) in run.changed.items())
+        known = [run.metrics.get(name) for name in metrics]
+        figures = [x for name in _names(runs) for x in run.rates.get(name, (None,) * 3)]
+        writer.writerow([run.name, run.commit, changed, *known, run.runtime, *figures, run.verdict])
+    return file.getvalue()
+
+
+def _plain(run: Run) -> dict[str, object]:
+    rates = {name: rate._asdict() for name, rate in run.rates.items()}
+    return asdict(run) | {"rates": rates}
