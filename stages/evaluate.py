@@ -16,7 +16,7 @@ from ketune.paths import (
     record,
 )
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
-from ketune.scoring.headline import headline, of_whole_benchmarks
+from ketune.scoring.headline import headline
 from ketune.scoring.outcomes import score
 from ketune.scoring.slices import write_slices
 from ketune.scoring.summary import summarise
@@ -54,11 +54,10 @@ def main() -> None:
     }
     path = OUTCOMES / f"{name}.jsonl"
     write_json(record(path), known)
-    if name == FINETUNED:
-        metrics = {key: rate.estimate for key, rate in headline(figures).items()}
-    else:
-        whole = of_whole_benchmarks(figures).items()
-        metrics = {f"{name}_{key}": rate.estimate for key, rate in whole}
+    own = name == FINETUNED
+    rates = headline(figures, views=own)
+    # The names of all files differ, so that `dvc exp show` needs no path to tell them apart.
+    metrics = {key if own else f"{name}_{key}": rate.estimate for key, rate in rates.items()}
     write_json(EVALUATE_METRICS / f"{name}.json", metrics)
     write_slices(SLICES / f"{name}.csv", name, outcomes)
     write_records(path, outcomes)

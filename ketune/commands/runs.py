@@ -19,7 +19,6 @@ from ketune.statistics import Interval
 from ketune.tables import aligned, markdown
 
 _CHANGES = 4  # a run in text and markdown; CSV and JSON have all
-_VIEWS = ("multimodal_", "blanked_", "scorable_", "bleu")  # of figures that stand beside them
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     others = [resolve(name) for name in arguments.runs] or derived()
     runs = read_runs(resolve(arguments.reference), others)
-    if not any(run.metrics for run in runs):
+    if not any(run.figures.metrics for run in runs):
         raise StageError(
             f"{arguments.reference} and its experiments have no results; run `dvc exp run`"
         )
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _cells(runs: Sequence[Run]) -> list[list[str]]:
-    rates = [name for name in _names(runs) if not any(view in name for view in _VIEWS)]
+    rates = list(dict.fromkeys(name for run in runs for name in run.figures.main))
     header = ["run", "changed", "eval_loss", "gap", *rates, "verdict"]
     return [header, *(_row(run, rates) for run in runs)]
 
@@ -59,18 +58,18 @@ def _cells(runs: Sequence[Run]) -> list[list[str]]:
 def _row(run: Run, rates: Sequence[str]) -> list[str]:
     shown = [f"{key}={after}" for key, (_, after) in run.changed.items()]
     more = [f"and {len(shown) - _CHANGES} more"] if len(shown) > _CHANGES else []
-    losses = [run.metrics.get(key) for key in ("eval_loss", "overfitting_gap")]
+    losses = [run.figures.metrics.get(key) for key in ("eval_loss", "overfitting_gap")]
     return [
         run.name,
         " ".join([*shown[:_CHANGES], *more]),
         *("" if value is None else f"{value:.4f}" for value in losses),
-        *(_percent(run.rates.get(name)) for name in rates),
+        *(_percent(run.figures.rates.get(name)) for name in rates),
         run.verdict,
     ]
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(name for run in runs for name in run.rates))
+    return list(dict.fromkeys(name for run in runs for name in run.figures.rates))
 
 
 def _percent(rate: Interval | None) -> str:
@@ -79,18 +78,20 @@ def _percent(rate: Interval | None) -> str:
 
 def _csv(runs: Sequence[Run]) -> str:
     file = io.StringIO()
-    metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    metrics = list(dict.fromkeys(name for run in runs for name in run.figures.metrics))
     writer = csv.writer(file, lineterminator="\n")
     rates = [f"{name}{part}" for name in _names(runs) for part in ("", "_low", "_high")]
     writer.writerow(["run", "commit", "changed", *metrics, "runtime_s", *rates, "verdict"])
     for run in runs:
         changed = " ".join(f"{key}={after}" for key, (_, after) in run.changed.items())
-        known = [run.metrics.get(name) for name in metrics]
-        figures = [x for name in _names(runs) for x in run.rates.get(name, (None,) * 3)]
-        writer.writerow([run.name, run.commit, changed, *known, run.runtime, *figures, run.verdict])
+        known = [run.figures.metrics.get(name) for name in metrics]
+        figures = [x for name in _names(runs) for x in run.figures.rates.get(name, (None,) * 3)]
+        writer.writerow(
+            [run.name, run.commit, changed, *known, run.figures.runtime, *figures, run.verdict]
+        )
     return file.getvalue()
 
 
 def _plain(run: Run) -> dict[str, object]:
-    rates = {name: rate._asdict() for name, rate in run.rates.items()}
-    return asdict(run) | {"rates": rates}
+    rates = {name: rate._asdict() for name, rate in run.figures.rates.items()}
+    return asdict(run) | {"figures": asdict(run.figures) | {"rates": rates}}

@@ -23,7 +23,7 @@ class Experiment:
 
 def head() -> str:
     """The commit that new experiments derive from."""
-    return _git("rev-parse", "HEAD").strip()
+    return git("rev-parse", "HEAD").strip()
 
 
 def find(name: str) -> Experiment | None:
@@ -55,7 +55,7 @@ def resolve(name: str) -> Experiment:
 
 def _listed() -> list[Experiment]:
     """Every experiment of the repository, the newest first."""
-    listed = _git(
+    listed = git(
         "for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(refname)", "refs/exps"
     )
     found = []
@@ -88,16 +88,22 @@ def read_params(experiment: Experiment) -> Params:
     )
 
 
+def read_lock(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """The stages of dvc.lock by name, {} without one."""
+    text = read_file(experiment, "dvc.lock")
+    if text is None:
+        return {}
+    stages: dict[str, dict[str, Any]] = parse_yaml(text, f"dvc.lock of {experiment.name}")["stages"]
+    return stages
+
+
 def is_complete(experiment: Experiment, stage: str) -> bool:
     """Whether the experiment ran `stage` on the results of its own earlier stages.
 
     Without running it, an experiment has the results that its baseline commit has. They belong to
     it only if dvc.lock's hashes agree from the stage back to the data.
     """
-    text = read_file(experiment, "dvc.lock")
-    if text is None:
-        return False
-    stages = parse_yaml(text, f"dvc.lock of {experiment.name}")["stages"]
+    stages = read_lock(experiment)
     made = {
         out["path"]: (name, out.get("md5"))
         for name, entry in stages.items()
@@ -120,7 +126,8 @@ def is_complete(experiment: Experiment, stage: str) -> bool:
     return True
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
+    """What a git command says. Raises StageError when it fails."""
     result = _run(*arguments)
     if result.returncode:
         raise StageError(f"git {arguments[0]}: {result.stderr.decode().strip()}")

@@ -1,6 +1,6 @@
 """Commits and experiments as runs: changed parameters, headline figures, and a verdict on each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,63 +34,68 @@ _METRICS = {
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run's figures. `rates` are percent; `verdict` is of it against the reference.
+class Figures:
+    """Headline figures of a run: DVC's metrics of the run, and `rates` of its model in percent.
 
     A figure is there only where the run has its stage's results, on its own earlier stages.
+    `main` names the rates of whole benchmarks. `runtime`: seconds of training.
     """
+
+    metrics: dict[str, Any]
+    rates: dict[str, Interval]
+    main: tuple[str, ...]
+    runtime: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run beside a reference: {key: (reference's, the run's)} of parameters, and a verdict."""
 
     name: str
     commit: str
     changed: dict[str, tuple[Any, Any]]
-    metrics: dict[str, Any]
-    rates: dict[str, Interval]
-    runtime: float | None
+    figures: Figures
     verdict: str
 
 
 def read_runs(reference: Experiment, others: Sequence[Experiment]) -> list[Run]:
     """The reference, and every other run beside it, in their order."""
-    first = _read(reference, None)
-    return [first, *(_read(other, first) for other in others)]
+    first, params = read_figures(reference), flat_params(reference)
+    runs = [Run(reference.name, reference.commit, {}, first, "reference")]
+    for other in others:
+        figures, own = read_figures(other), flat_params(other)
+        keys = dict.fromkeys((*params, *own))
+        changed = {k: (params.get(k), own.get(k)) for k in keys if params.get(k) != own.get(k)}
+        verdict = _verdict(reference, first, other, figures)
+        runs.append(Run(other.name, other.commit, changed, figures, verdict))
+    return runs
 
 
-def _read(run: Experiment, reference: Run | None) -> Run:
+def read_figures(run: Experiment) -> Figures:
+    """What git has of a run's figures."""
     metrics: dict[str, Any] = {}
     for stage, path in _METRICS.items():
         if is_complete(run, stage):
             metrics |= read_json(run, path.as_posix()) or {}
-    rates: dict[str, Interval] = {}
+    known: dict[str, Any] = {}
     if is_complete(run, "evaluate"):
         known = read_json(run, record(OUTCOMES / f"{FINETUNED}.jsonl").as_posix()) or {}
-        rates = headline(
-            {k: v for k, v in known.items() if k not in {"not_applicable", "provenance"}}
-        )
     trained = read_json(run, record(ADAPTER).as_posix()) if "eval_loss" in metrics else None
     runtime = trained["train_runtime"] if trained else None
-    changed = _changed(reference.commit, run) if reference else {}
-    verdict = _verdict(reference, run, metrics, rates) if reference else "reference"
-    return Run(run.name, run.commit, changed, metrics, rates, runtime, verdict)
+    return Figures(metrics, headline(known), tuple(headline(known, views=False)), runtime)
 
 
-def _changed(reference: str, run: Experiment) -> dict[str, tuple[Any, Any]]:
-    """{key: (reference's, the run's)} of the parameters that differ."""
-    before, after = (_params(one) for one in (Experiment(reference, reference, ""), run))
-    keys = dict.fromkeys((*before, *after))
-    return {k: (before.get(k), after.get(k)) for k in keys if before.get(k) != after.get(k)}
-
-
-def _params(run: Experiment) -> dict[str, Any]:
+def flat_params(run: Experiment) -> dict[str, Any]:
+    """params.yaml of a run by dotted keys."""
     return flatten(parse_yaml(read_file(run, "params.yaml") or "", f"params.yaml of {run.name}"))
 
 
-def _verdict(
-    reference: Run, run: Experiment, metrics: Mapping[str, Any], rates: Mapping[str, Interval]
-) -> str:
+def _verdict(reference: Experiment, first: Figures, run: Experiment, own: Figures) -> str:
     """What the sample shows of each main figure, or why there is nothing to say."""
-    if not rates or not reference.rates:
-        return f"no results of {run.name if not rates else reference.name}"
-    if reasons := unlike(reference.metrics, metrics):
+    for name, figures in ((reference.name, first), (run.name, own)):
+        if not figures.rates:
+            return f"no results of {name}"
+    if reasons := unlike(first.metrics, own.metrics):
         return f"not comparable: {'; '.join(reasons)}"
     try:
         rows = compare(read_outcomes(reference.commit), read_outcomes(run.commit)).rows

@@ -12,32 +12,27 @@ _PARTS = {
     "multimodal": "multimodal_",
     "multimodal_blank_images": "blanked_",
 }
+_NOT_BENCHMARKS = {"not_applicable", "provenance"}  # keys of an outcomes' record
 Figures = Mapping[str, Any]
 
 
-def headline(record: Figures) -> dict[str, Interval]:
+def headline(record: Figures, *, views: bool = True) -> dict[str, Interval]:
     """{BENCHMARK_[PART_]pass@K, BENCHMARK_rouge_l, BENCHMARK_bleu: percent} of a record.
 
-    The rate of scorable tasks stands only where some are not.
+    The rate of scorable tasks stands only where some are not. Without `views` pass@K and ROUGE-L
+    of all tasks alone.
     """
     rows: dict[str, Interval] = {}
     for benchmark, kinds in record.items():
+        if benchmark in _NOT_BENCHMARKS:
+            continue
         code = kinds.get("code", {})
-        for part, prefix in _PARTS.items():
+        for part, prefix in _PARTS.items() if views else [("all", "")]:
             if part in code and (part != "scorable" or code[part]["tasks"] < code["all"]["tasks"]):
                 rows |= {f"{benchmark}_{prefix}{name}": v for name, v in _pass_rates(code[part])}
-        for name in ("rouge_l", "bleu") if "qa" in kinds else ():
+        for name in ("rouge_l", "bleu")[: 1 + views] if "qa" in kinds else ():
             rows[f"{benchmark}_{name}"] = _percent(kinds["qa"]["all"], name)
     return rows
-
-
-def of_whole_benchmarks(record: Figures) -> dict[str, Interval]:
-    """Those of all tasks of a benchmark: pass@K and ROUGE-L."""
-    wanted = {f"{benchmark}_rouge_l" for benchmark in record}
-    for benchmark, kinds in record.items():
-        rates = _pass_rates(kinds.get("code", {}).get("all", {}))
-        wanted |= {f"{benchmark}_{name}" for name, _ in rates}
-    return {name: rate for name, rate in headline(record).items() if name in wanted}
 
 
 def _pass_rates(figures: Figures) -> Iterator[tuple[str, Interval]]:
