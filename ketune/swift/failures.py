@@ -56,7 +56,7 @@ _CAUSES = [
     Cause(
         re.compile(
             r"No space left on device|Disk quota exceeded|File too large"
-            r"|PytorchStreamWriter failed writing"
+            r"|PytorchStreamWriter failed writing|iostream error"  # as torch.save says it
         ),
         "{directory}: the disk is full or a limit on file sizes is reached ({free} free); free "
         "space there, or set KETUNE_CACHE to a directory on another disk",

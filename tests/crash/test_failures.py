@@ -27,6 +27,7 @@ LOGS = {
     "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0\n"
     "RuntimeError: [enforce fail at inline_container.cc:862] . PytorchStreamWriter failed writing "
     "file data/12: file write failed": "the disk is full",
+    "RuntimeError: basic_ios::clear: iostream error": "the disk is full",
     "RuntimeError: DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that "
     "dataloader's workers are out of shared memory.": "set dataloader_num_workers 0",
     "FloatingPointError: eval_loss is nan at step 40": "training diverged: eval_loss is nan at "
