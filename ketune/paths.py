@@ -36,7 +36,7 @@ CALIBRATION = Path("data/calibration.json")
 CALIBRATION_METRICS = Path("metrics/calibration.json")
 VERDICTS = Path("data/verdicts")
 OUTCOMES = Path("data/outcomes")
-EVALUATE_METRICS = Path("metrics/evaluate")
+METRICS = Path("metrics")
 SLICES = Path("metrics/slices")
 
 REPORT = Path("metrics/report.md")

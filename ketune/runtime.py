@@ -114,6 +114,11 @@ def write_json(path: Path, value: object) -> None:
         file.write(text + "\n")
 
 
+def fingerprint(name: str, digest: str) -> str:
+    """A thing in at most 19 characters, so that two of them fit a line of `dvc metrics diff`."""
+    return f"{name[:11]}@{digest[:7]}"
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Read a JSON Lines file. Raises StageError naming the file and line that does not parse."""
     rows = []

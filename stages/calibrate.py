@@ -39,7 +39,7 @@ def main() -> None:
         }
         write_json(TIMES, seconds)
         write_json(record(CALIBRATION), figures | {"provenance": provenance})
-        names = {"benchmarks": short_name(tasks), "judge": judge_name()}
+        names = {"benchmark_set": short_name(tasks), "judge": judge_name()}
         write_json(CALIBRATION_METRICS, names)
         write_calibration(CALIBRATION, calibrated)
 

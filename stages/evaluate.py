@@ -8,8 +8,8 @@ from ketune.params import load_baseline, load_params
 from ketune.paths import (
     CALIBRATION,
     COMPLETIONS,
-    EVALUATE_METRICS,
     FINETUNED,
+    METRICS,
     OUTCOMES,
     SLICES,
     VERDICTS,
@@ -57,8 +57,10 @@ def main() -> None:
     own = name == FINETUNED
     rates = headline(figures, views=own)
     # The names of all files differ, so that `dvc exp show` needs no path to tell them apart.
-    metrics = {key if own else f"{name}_{key}": rate.estimate for key, rate in rates.items()}
-    write_json(EVALUATE_METRICS / f"{name}.json", metrics)
+    metrics = {
+        key if own else f"{name}_{key}": round(rate.estimate, 2) for key, rate in rates.items()
+    }
+    write_json(METRICS / f"{name}.json", metrics)
     write_slices(SLICES / f"{name}.csv", name, outcomes)
     write_records(path, outcomes)
 

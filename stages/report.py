@@ -14,11 +14,13 @@ from ketune.paths import (
     CALIBRATION,
     FINETUNED,
     MERGED,
+    METRICS,
     OUTCOMES,
     PREPARED,
     PUBLISHED,
     REPORT,
     REPORT_METRICS,
+    SLICES,
     record,
 )
 from ketune.reporting.report import render
@@ -63,7 +65,9 @@ def remove_leftovers(names: Iterable[str]) -> None:
     kept = {f"{name}{suffix}" for name in names for suffix in (".jsonl", ".record.json")}
     for path in sorted(OUTCOMES.glob("*")):
         if path.name not in kept | {".gitignore"}:
-            path.unlink()
+            name = path.name.partition(".")[0]
+            for leftover in (path, METRICS / f"{name}.json", SLICES / f"{name}.csv"):
+                leftover.unlink(missing_ok=True)
             print(f"{path} removed: no stage of the graph makes it now")
 
 

@@ -28,10 +28,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     form.add_argument("--json", action="store_true", help="everything, with all task ids")
     arguments = parser.parse_args(argv)
     outcomes = [read_outcomes(name) for name in (arguments.a, arguments.b)]
+    differ = changes(arguments.a, arguments.b)
+    for key, (a, b) in differ.get("metrics", {}).items():
+        if key.endswith(":benchmark_set") and a and b:
+            raise StageError(
+                f"{arguments.a} and {arguments.b} were evaluated on other benchmarks ({a} and "
+                f"{b}); compare like runs"
+            )
     try:
         comparison = compare(*outcomes)
     except ValueError as error:
         raise StageError(f"{arguments.a} and {arguments.b}: {error}; compare like runs") from None
     render = as_json if arguments.json else as_markdown if arguments.md else as_text
-    differ = changes(arguments.a, arguments.b)
     print(render(comparison, arguments.a, arguments.b, differ), end="")

@@ -11,10 +11,10 @@ import io
 from collections.abc import Sequence
 
 from ketune.comparison import Comparison, compare
-from ketune.comparison.identity import unlike
 from ketune.paths import EVAL_CURVE, FINETUNED, SLICES
 from ketune.reporting.pull_request import Changes, Missing, Side, render, render_missing
 from ketune.revisions.experiments import Experiment, git, is_complete, read_file, read_lock, resolve
+from ketune.revisions.identity import other_judge, unlike
 from ketune.revisions.laptop import laptop_run, make_laptop_run
 from ketune.revisions.outcomes import read_outcomes
 from ketune.revisions.runs import flat_params, read_figures
@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     base, head = (_side(one.name, side) for one, side in zip(asked, sides, strict=True))
     comparison, reasons = _compare(base, head, sides)
-    print(render(base, head, changes, comparison, reasons), end="")
+    caution = other_judge(base.metrics, head.metrics)
+    print(render(base, head, changes, comparison, reasons or [caution] * bool(caution)), end="")
 
 
 def _with_results(asked: Sequence[Experiment]) -> list[Experiment]:

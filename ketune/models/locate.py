@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from ketune.paths import RESOLVED
-from ketune.runtime import StageError, file_sha256
+from ketune.runtime import StageError, file_sha256, fingerprint
 
 
 class Resolved(TypedDict):
@@ -115,7 +115,7 @@ def resolved_model(name: str, revision: str, record: Path) -> Model:
 
 def short_name(model: Model) -> str:
     """A model in few characters: its name, and its commit or digest."""
-    return f"{model.name.rstrip('/').rpartition('/')[2]}@{model.digest[:7]}"
+    return fingerprint(model.name.rstrip("/").rpartition("/")[2], model.digest)
 
 
 def directory_sha256(directory: Path) -> str:

@@ -22,6 +22,9 @@ BaselineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
+_TAKEN = {"finetuned", "data", "train", "merge", "calibration", "report"}  # files of metrics/
+
+
 def _must_be_true(value: bool) -> bool:
     if not value:
         raise ValueError("must be true")
@@ -250,9 +253,10 @@ class Params(_Section):
         names = [benchmark.name for benchmark in self.benchmarks]
         if len(set(names)) != len(names):
             raise ValueError(f"benchmarks: a name appears twice in {names}")
-        if len(set(self.baselines)) != len(self.baselines) or "finetuned" in self.baselines:
+        if len(set(self.baselines)) != len(self.baselines) or _TAKEN & set(self.baselines):
             raise ValueError(
-                f"baselines: {self.baselines}: names must differ, and none may be finetuned"
+                f"baselines: {self.baselines}: names must differ, and none may be one of "
+                f"{', '.join(sorted(_TAKEN))}"
             )
         too_large = [k for k in self.evaluation.pass_at if k > self.generation.n_samples]
         if too_large:

@@ -48,16 +48,17 @@ class Missing:
 
 
 def render(
-    base: Side, head: Side, changes: Changes, comparison: Comparison | None, reasons: Sequence[str]
+    base: Side, head: Side, changes: Changes, comparison: Comparison | None, remarks: Sequence[str]
 ) -> str:
-    """The comment. `reasons` say why the sides do not compare; there is no comparison then."""
+    """The comment. `remarks` caution, or without a comparison say why there is none."""
     parts = [
         MARK,
         f"## Ketune: {head.name} against {base.name}",
         "",
-        *_verdict(comparison, reasons),
+        *_verdict(comparison),
+        *(f"- {remark}" for remark in remarks),
         "",
-        *_figures(base, head, comparable=not reasons),
+        *_figures(base, head, comparable=comparison is not None),
         *_changed(base, head, changes),
         *_drawn(base, head),
     ]
@@ -76,9 +77,9 @@ def render_missing(missing: Sequence[Missing], changes: Changes) -> str:
     return "\n".join([*parts, *_code(changes)]) + "\n"
 
 
-def _verdict(comparison: Comparison | None, reasons: Sequence[str]) -> list[str]:
+def _verdict(comparison: Comparison | None) -> list[str]:
     if comparison is None:
-        return ["**Not comparable**", "", *(f"- {reason}" for reason in reasons)]
+        return ["**Not comparable**", ""]
     lines = []
     for row in comparison.rows:
         if not row.verdict:
@@ -95,15 +96,23 @@ def _verdict(comparison: Comparison | None, reasons: Sequence[str]) -> list[str]
 def _figures(base: Side, head: Side, *, comparable: bool) -> list[str]:
     """Every headline figure of both sides; a change only where it means something."""
     rows = [["figure", base.name, head.name, "change"]]
+    shared = []
     for name in dict.fromkeys((*base.metrics, *head.metrics)):
         before, after = base.metrics.get(name), head.metrics.get(name)
+        if isinstance(before, str) and before == after:
+            shared.append(f"{name} {before}")
+            continue
         change = _difference(before, after) if comparable else ""
         rows.append([name, _value(before), _value(after), change])
     for name in dict.fromkeys((*base.rates, *head.rates)):
         before, after = base.rates.get(name), head.rates.get(name)
         change = f"{after.estimate - before.estimate:+.1f}" if before and after else ""
         rows.append([f"{name}, %", _rate(before), _rate(after), change if comparable else ""])
-    return [*markdown(rows), ""]
+    return [
+        *markdown(rows),
+        "",
+        *([f"The same in both: {', '.join(shared)}.", ""] if shared else []),
+    ]
 
 
 def _changed(base: Side, head: Side, changes: Changes) -> list[str]:

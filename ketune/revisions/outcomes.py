@@ -1,6 +1,7 @@
 """Outcomes to compare, of a revision, an experiment, the work tree or a file."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +20,8 @@ _NEEDED = {
     *("task_id", "benchmark", "condition", "type", "category", "multimodal"),
     *("scorable", "outcome", "rouge_l", "bleu"),
 }
-_SHOWN_BELOW = "metrics/evaluate/"  # the comparison itself shows them, task by task
+# Metrics that the comparison itself shows, task by task.
+_SHOWN_BELOW = re.compile(r"(pass@\d+|rouge_l|bleu)$")
 
 
 def read_outcomes(name: str) -> list[dict[str, Any]]:
@@ -56,7 +58,7 @@ def split(name: str) -> tuple[str, str]:
 def changes(a: str, b: str) -> dict[str, dict[str, tuple[Any, Any]]]:
     """{"params": {key: (a's, b's)}, "metrics": {file:key: (a's, b's)}} of what differs.
 
-    None stands where a revision lacks it. Metrics of evaluate are left out. {} where either is a
+    None stands where a revision lacks it. Rates of a model are left out. {} where either is a
     file.
     """
     if a.endswith(".jsonl") or b.endswith(".jsonl"):
@@ -65,9 +67,7 @@ def changes(a: str, b: str) -> dict[str, dict[str, tuple[Any, Any]]]:
     with Repo() as repo:
         params = repo.params.diff(a_rev=before, b_rev=after).get("diff", {})
         metrics = repo.metrics.diff(a_rev=before, b_rev=after).get("diff", {})
-    shown = {
-        key: values for key, values in _flat(metrics).items() if not key.startswith(_SHOWN_BELOW)
-    }
+    shown = {key: values for key, values in _flat(metrics).items() if not _SHOWN_BELOW.search(key)}
     own = {key.removeprefix("params.yaml:"): values for key, values in _flat(params).items()}
     return {"params": own, "metrics": shown}
 

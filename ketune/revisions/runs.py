@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ketune.comparison import compare
-from ketune.comparison.identity import unlike
 from ketune.params import flatten, parse_yaml
 from ketune.paths import (
     ADAPTER,
@@ -19,6 +18,7 @@ from ketune.paths import (
     record,
 )
 from ketune.revisions.experiments import Experiment, is_complete, read_file, read_json
+from ketune.revisions.identity import other_judge, unlike
 from ketune.revisions.outcomes import read_outcomes
 from ketune.runtime import StageError
 from ketune.scoring.headline import headline
@@ -103,4 +103,5 @@ def _verdict(reference: Experiment, first: Figures, run: Experiment, own: Figure
         return f"not compared: {error}"
     shown = [row for row in rows if row.verdict in {"better", "worse"}]
     parts = [f"{row.verdict}: {row.benchmark} {row.measure}" for row in shown]
-    return "; ".join(parts) or "no difference shown"
+    caution = other_judge(first.metrics, own.metrics)
+    return "; ".join([*(parts or ["no difference shown"]), *filter(None, [caution])])

@@ -42,5 +42,4 @@ def _pass_rates(figures: Figures) -> Iterator[tuple[str, Interval]]:
 
 
 def _percent(figures: Figures, key: str) -> Interval:
-    rate, low, high = (100 * figures[name] for name in (key, f"{key}_low", f"{key}_high"))
-    return Interval(round(rate, 2), round(low, 2), round(high, 2))
+    return Interval(*(100 * figures[name] for name in (key, f"{key}_low", f"{key}_high")))

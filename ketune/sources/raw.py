@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ketune.runtime import StageError, file_sha256, write_json
+from ketune.runtime import StageError, file_sha256, fingerprint, write_json
 from ketune.sources.columns import RAW_SCHEMA, TEXT_COLUMNS
 from ketune.sources.files import parquet_batches, readable
 from ketune.tasks.kinds import SPLITS, Split
@@ -100,7 +100,7 @@ def short_name(provenance: Mapping[str, Any]) -> str:
     files = sorted(file["sha256"] for file in provenance["files"].values())
     digest = hashlib.sha256("".join(files).encode()).hexdigest()
     name = provenance["source"].rstrip("/").rpartition("/")[2]
-    return f"{name}@{(provenance['commit'] or digest)[:7]}"
+    return fingerprint(name, provenance["commit"] or digest)
 
 
 def _regroup(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

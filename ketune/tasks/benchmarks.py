@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from ketune.params.schema import Baseline, Benchmark
 from ketune.paths import TEST
-from ketune.runtime import StageError
+from ketune.runtime import StageError, fingerprint
 from ketune.tasks.samples import PreparedSample, answer, question, read_prepared
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, pattern=r"\S")]
@@ -87,7 +87,7 @@ def short_name(tasks: Sequence[Task]) -> str:
     names = list(dict.fromkeys(task.benchmark for task in tasks))
     more = f"+{len(names) - 1}" if len(names) > 1 else ""
     content = json.dumps([asdict(task) for task in tasks], sort_keys=True)
-    return f"{names[0]}{more}@{hashlib.sha256(content.encode()).hexdigest()[:7]}"
+    return fingerprint(names[0][:8] + more, hashlib.sha256(content.encode()).hexdigest())
 
 
 def _from_sample(sample: PreparedSample, benchmark: str) -> Task:

@@ -24,7 +24,7 @@ import ketune.judge
 from ketune.judge import JudgeUnavailable, Program, Verdict, judge
 from ketune.params.schema import EvaluationParams
 from ketune.paths import LOCK
-from ketune.runtime import StageError, file_sha256, read_jsonl, versions
+from ketune.runtime import StageError, file_sha256, fingerprint, read_jsonl, versions
 from ketune.scratch import drop_half_line, run_key, scratch_directory
 
 _SANDBOX_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -78,7 +78,8 @@ def judge_name() -> str:
     """
     found = environment()
     known = json.dumps([_sources(ketune.judge), _sources(ketune.completions), found])
-    return f"qiskit-{found['qiskit']}@{hashlib.sha256(known.encode()).hexdigest()[:7]}"
+    digest = hashlib.sha256(known.encode()).hexdigest()
+    return fingerprint(f"qiskit-{found['qiskit']}", digest)
 
 
 def environment() -> dict[str, str]:

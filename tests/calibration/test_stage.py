@@ -38,7 +38,7 @@ def test_the_stage_tells_what_is_scorable(
     assert next(iter(json.loads(Path("runs/calibration.json").read_text()))) == "small/5"
     assert list(metrics["small"]["unscorable"]) == ["small/3"]
     named = json.loads(Path("metrics/calibration.json").read_text())
-    assert re.fullmatch(r"small@[0-9a-f]{7}", named["benchmarks"])
+    assert re.fullmatch(r"small@[0-9a-f]{7}", named["benchmark_set"])
     assert re.fullmatch(r"qiskit-[0-9.]+@[0-9a-f]{7}", named["judge"])
     assert metrics["provenance"]["runs"] == 2
     assert "graphviz" in metrics["provenance"]["versions"]

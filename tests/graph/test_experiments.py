@@ -160,7 +160,7 @@ def test_what_a_person_reads_fits_a_terminal(experiments: Experiments) -> None:
         for name in file["data"]
     ]
     assert len(names) == len(set(names)) <= 20  # unlike, so that `dvc exp show` gives no file
-    assert {"profile", "base_model", "dataset", "benchmarks", "judge"} <= set(names)
+    assert {"profile", "base_model", "dataset", "benchmark_set", "judge"} <= set(names)
 
 
 def test_the_effective_scaling_is_recorded(experiments: Experiments) -> None:

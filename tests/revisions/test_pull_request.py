@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ TASKS = 300
 STAGES = {
     "prepare": ("rows", "metrics/data.json"),
     "train": ("rank", "metrics/train.json models/adapter.record.json metrics/curve_eval.csv"),
-    "calibrate": ("revision", "metrics/calibration.json"),
+    "calibrate": ("revision judge", "metrics/calibration.json"),
     "evaluate": ("rank passed", "metrics/slices/finetuned.csv data/outcomes/finetuned.record.json"),
     "report": ("scale", "metrics/report.json"),
 }
@@ -37,7 +38,8 @@ elif stage == "train":
     write("models/adapter.record.json", {"train_runtime": 1080.0})
     write("metrics/curve_eval.csv", "step,eval_loss\\n0,1.5\\n20,0.7\\n40,0.5\\n")
 elif stage == "calibrate":
-    write("metrics/calibration.json", {"benchmarks": f"dataset@{p['revision']}", "judge": "q@1"})
+    names = {"benchmark_set": f"dataset@{p['revision']}", "judge": f"q@{p['judge']}"}
+    write("metrics/calibration.json", names)
 elif stage == "evaluate":
     rows = json.loads(Path("rows.json").read_text())
     for number, row in enumerate(rows):
@@ -55,6 +57,7 @@ BRANCHES: dict[str, dict[str, object]] = {
     "noise": {"passed": list(range(2, 103))},
     "revised": {"revision": 2},
     "full": {"scale": "full"},
+    "rejudged": {"judge": 2},
     "code": {},
 }
 
@@ -70,20 +73,21 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "passed": list(range(100)),
         "rows": 7,
         "revision": 1,
+        "judge": 1,
         "scale": "smoke",
     }
     (root / "params.yaml").write_text(json.dumps(params))
-    lines = ["stages:"]
+    graph: dict[str, Any] = {}
     for stage, (keys, outs) in STAGES.items():
-        lines += [
-            f"  {stage}:",
-            f"    cmd: {sys.executable} make.py {stage}",
-            "    deps: [make.py]",
-        ]
-        lines += [f"    params: [{', '.join(keys.split())}]", "    outs:"]
-        lines += [f"    - {out}: {{cache: false}}" for out in outs.split()]
-        lines += ["    - data/outcomes/finetuned.jsonl"] if stage == "evaluate" else []
-    (root / "dvc.yaml").write_text("\n".join(lines) + "\n")
+        kept: dict[str, list[Any]] = {"metrics": [], "outs": []}
+        for out in outs.split():
+            kind = "metrics" if out.startswith("metrics/") and out.endswith(".json") else "outs"
+            kept[kind].append({out: {"cache": False}})
+        if stage == "evaluate":
+            kept["outs"].append("data/outcomes/finetuned.jsonl")
+        command_line = f"{sys.executable} make.py {stage}"
+        graph[stage] = {"cmd": command_line, "deps": ["make.py"], "params": keys.split(), **kept}
+    (root / "dvc.yaml").write_text(json.dumps({"stages": graph}))
 
     def git(*steps: str) -> None:
         for step in steps:
@@ -131,14 +135,14 @@ def test_noise_is_not_called_a_change(repository: Path) -> None:
 
 def test_what_is_unlike_is_not_compared(repository: Path) -> None:
     for branch, reason in (
-        ("revised", "benchmarks: dataset@1 -> dataset@2"),
+        ("revised", "benchmark_set: dataset@1 -> dataset@2"),
         ("full", "profile: smoke -> full"),
     ):
         text = ketune(repository, "pr", "main", branch)
         assert f"**Not comparable**\n\n- {reason}" in text
         assert "pp [" not in text
         # Both sides' figures are shown, and no change of one is.
-        assert "| dataset_pass@1, % | 33.3 [28.2, 38.9] | 33.3 [28.2, 38.9] |  |" in text
+        assert "| dataset_pass@1, % | 33.3 [28.2, 38.8] | 33.3 [28.2, 38.8] |  |" in text
 
 
 def test_edited_code_is_named_with_the_stages_that_ran_for_it(repository: Path) -> None:
@@ -175,3 +179,15 @@ def test_a_wrong_name_is_one_line(repository: Path) -> None:
     done = command(repository, sys.executable, "-m", "ketune", "runs", "nope")
     assert done.returncode == 1
     assert done.stderr.startswith("error: nope is no experiment and no git revision")
+
+
+def test_compare_refuses_other_benchmarks(repository: Path) -> None:
+    done = command(repository, sys.executable, "-m", "ketune", "compare", "main", "revised")
+    assert done.returncode == 1
+    assert "evaluated on other benchmarks (dataset@1 and dataset@2)" in done.stderr
+
+
+def test_another_judge_is_a_caution(repository: Path) -> None:
+    text = ketune(repository, "pr", "main", "rejudged")
+    assert "- two judges gave the verdicts (q@1 -> q@2): they may be what differs" in text
+    assert "- dataset, pass@1: **no difference shown" in text

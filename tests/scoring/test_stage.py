@@ -56,7 +56,7 @@ def test_outcomes_and_figures_of_one_model(monkeypatch: pytest.MonkeyPatch) -> N
     assert judged["provenance"]["stitching"] == "ketune"
     assert judged["outcomes"] == {"passed": 1, "wrong_answer": 3}
     assert metrics["not_applicable"] == {}
-    assert json.loads(Path("metrics/evaluate/finetuned.json").read_text()) == {
+    assert json.loads(Path("metrics/finetuned.json").read_text()) == {
         "small_pass@1": 25.0,
         "small_scorable_pass@1": 33.33,
     }
