@@ -18,7 +18,7 @@ STAGES = {
     "train": ("rank", "metrics/train.json models/adapter.record.json metrics/curve_eval.csv"),
     "calibrate": ("revision judge", "metrics/calibration.json"),
     "evaluate": ("rank passed", "metrics/slices/finetuned.csv data/outcomes/finetuned.record.json"),
-    "report": ("scale", "metrics/report.json"),
+    "report": ("model", "metrics/report.json"),
 }
 MAKE = """
 import json, sys, yaml
@@ -49,14 +49,14 @@ elif stage == "evaluate":
     write("data/outcomes/finetuned.record.json", summarise(rows, [1]))
     write_slices(Path("metrics/slices/finetuned.csv"), "finetuned", rows)
 else:
-    write("metrics/report.json", {"profile": p["scale"]})
+    write("metrics/report.json", {"profile": p["model"]})
 """
 # By branch: what it changes of params.yaml.
 BRANCHES: dict[str, dict[str, object]] = {
     "better": {"rank": 64, "passed": list(range(20, 200))},
     "noise": {"passed": list(range(2, 103))},
     "revised": {"revision": 2},
-    "full": {"scale": "full"},
+    "full": {"model": "full"},
     "rejudged": {"judge": 2},
     "code": {},
 }
@@ -67,6 +67,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """main and BRANCHES, each with its results, and `empty`, which has none."""
     root = tmp_path_factory.mktemp("repository")
     (root / "make.py").write_text(MAKE.replace("REPOSITORY", str(Path(__file__).parents[2])))
+    (root / "profiles").mkdir()
+    (root / "profiles/smoke.yaml").write_text("model: smoke\n")
     (root / "rows.json").write_text(json.dumps(run("dataset", [], TASKS)))
     params: dict[str, object] = {
         "rank": 32,
@@ -74,7 +76,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "rows": 7,
         "revision": 1,
         "judge": 1,
-        "scale": "smoke",
+        "model": "smoke",
     }
     (root / "params.yaml").write_text(json.dumps(params))
     graph: dict[str, Any] = {}
@@ -191,3 +193,18 @@ def test_another_judge_is_a_caution(repository: Path) -> None:
     text = ketune(repository, "pr", "main", "rejudged")
     assert "- two judges gave the verdicts (q@1 -> q@2): they may be what differs" in text
     assert "- dataset, pass@1: **no difference shown" in text
+
+
+def test_missing_results_are_made_at_laptop_scale(repository: Path) -> None:
+    """Of a commit without results and of one at full scale, in clones, once."""
+    text = ketune(repository, "pr", "empty", "full", "--run")
+    assert "- dataset, pass@1: **no difference shown" in text
+    assert "profile smoke" in text
+    assert command(repository, "git", "status", "--short").stdout == ""
+    names = command(repository, "dvc", "exp", "list", "--all-commits", "--name-only").stdout.split()
+    assert len(names) == 2
+    assert all(name.startswith("smoke-") for name in names)
+    done = command(repository, sys.executable, "-m", "ketune", "pr", "empty", "full", "--run")
+    assert (done.stdout, "Running stage" in done.stderr) == (text, False)
+    # They are there for the plain command too.
+    assert ketune(repository, "pr", "empty", "full") == text
