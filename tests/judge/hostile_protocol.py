@@ -151,11 +151,19 @@ _NODES = {
     "stub_in_a_result": "['Result', 1, [], [], [['equiv', ['function', 1, 'equiv']]]]",
     "stub_in_a_bin": "['DataBin', 1, [], [['equiv', ['function', 1, 'equiv']]]]",
     "stub_in_named_tuple": "['namedtuple', 0, 'N', ['equiv'], [['function', 1, 'equiv']]]",
-    "stub_in_record": "['record', 0, 'R', [['equiv', ['function', 1, 'equiv']]], [], [], 1]",
-    "record_with_methods": "['record', 0, 'R', [], [], [['equiv', 1]], 1]",
-    "memory_through_record": (
-        "['record', 0, 'R', [['__array_interface__', ['dict', 1, []]]], [], [], 1]"
+    "stub_in_record": (
+        "['record', 0, 'R', [], [['equiv', ['function', 1, 'equiv']]], [], [], [1, 1]]"
     ),
+    "record_with_methods": "['record', 0, 'R', [], [], [], [['equiv', 1]], [1, 1]]",
+    "memory_through_record": (
+        "['record', 0, 'R', [], [['__array_interface__', ['dict', 1, []]]], [], [], [1, 1]]"
+    ),
+    "operator_of_a_record": (
+        "['record', 0, 'R', [], [], ['__class__', '__del__', '__new__'], [], [1, 1]]"
+    ),
+    "text_of_a_record_no_text": "['record', 0, 'R', [], [], [], [], [1, -1]]",
+    "base_of_a_function": "['as', 'R', ['a.R'], ['function', 1, 'f']]",
+    "base_in_options": "['Options', 1, [['equiv', ['as', 'R', ['a.R'], ['function', 1, 'f']]]]]",
     "memory_through_namespace": "['SimpleNamespace', 0, [['__array_struct__', 1]]]",
     "empty_operator": "operator(array('<c16', (0, 4, 4), b''))",
     "flat_operator": "operator(array('<c16', (16,), bytes(256)))",

@@ -32,7 +32,7 @@ TAGS = [
     *registry().by_tag,
     *("passed", "seen", "int", "complex", "bytes", "list", "tuple", "set", "frozenset", "dict"),
     *("iterator", "function", "home", "coroutine", "opaque", "class", "module", "namedtuple"),
-    *("record", "other"),
+    *("record", "as", "other"),
 ]
 ATOMS = st.one_of(
     st.none(),

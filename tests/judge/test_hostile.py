@@ -232,7 +232,8 @@ TAKEN = {
 }
 RECORD = """
 def record(**names):
-    return ["record", 900, "x", [[name, value] for name, value in names.items()], [], [], 0]
+    data = [[name, value] for name, value in names.items()]
+    return ["record", 900, "x", [], data, [], [], [0, 0]]
 """
 
 

@@ -215,11 +215,102 @@ LOST = {
         "        self.x(0)\ndef f():\n    return C()\n",
         "assert f().count_ops() == {'x': 1}",
     ),
+    "texts of an own class": (
+        "class R:\n    def __str__(self):\n        return 'hi'\n    def __repr__(self):\n        return 'ho'\n"
+        "    def __format__(self, form):\n        return form + '!'\ndef f():\n    return R()\n",
+        "r = f(); assert (str(r), repr(r), f'{r:x}', f'{[r]}') == ('hi', 'ho', 'x!', '[ho]')",
+    ),
+    "text of a dataclass and of an enum": (
+        "import enum\nfrom dataclasses import dataclass, field\n@dataclass\nclass D:\n    n: int\n"
+        "    m: int = field(default=1, repr=False)\nclass E(enum.Enum):\n    A = 1\n"
+        "def f():\n    return D(2), E.A\n",
+        "d, e = f(); assert (str(d), str(e)) == ('D(n=2)', 'E.A')",
+    ),
+    "what an own class is not": (
+        "class R:\n    def __init__(self):\n        self.n = 1\ndef f():\n    return R()\n",
+        "r = f(); assert not isinstance(r, (dict, list)) and isinstance(r, object) and r.n == 1",
+    ),
+    "what a subclass is": (
+        "from qiskit.circuit.library import QFT\ndef f():\n    return QFT(2)\n",
+        "from qiskit import QuantumCircuit; from qiskit.circuit import Gate\n"
+        "    assert isinstance(f(), QuantumCircuit) and not isinstance(f(), Gate)",
+    ),
+    "classes of the test's own": (
+        "def f(x):\n    return x\n",
+        "class M(type): pass\n    C = type('C', (), {'type': 1}); c = C()\n"
+        "    assert type(c) is C and c.__class__ is C and isinstance(C, type) and type(f(1)) is int\n"
+        "    assert C.__module__ == __name__ and callable(f) and isinstance(1, int | str)",
+    ),
     "arguments of an exception": (
         "def f():\n    raise KeyError('a')\n",
         "try: f()\n    except KeyError as e: assert e.args == ('a',)",
     ),
 }
+
+
+LOCK = "import threading\ndef f(*_):\n    return threading.Lock()\n"
+OWN = "class R:\n    n = 1\n    def __init__(self):\n        self.a = [1]\n"
+GIVES_OWN = "def f():\n    return R()\n"
+# What is asked of a value whose class is not known where the test runs.
+UNKNOWN = {
+    "type": (LOCK, "assert type(f()).__name__ == 'lock'"),
+    "class": (LOCK, "assert f().__class__.__name__ == 'lock'"),
+    "instance of one of several": (LOCK, "assert not isinstance(f(), (int, str))"),
+    "called": (LOCK, "assert not callable(f())"),
+    "argument changed into it": (
+        "import threading\ndef f(a, b):\n    b.x = a.x = threading.Lock()\n    a.n = 2\n",
+        "from types import SimpleNamespace as S\n    a, b = S(n=1), S(n=1)\n    f(a, b); assert b.x > 1",
+    ),
+    "library's subclass": (
+        "from qiskit.circuit.library import QFT\ndef f():\n    return QFT(2)\n",
+        "from qiskit.circuit.library import QFT; assert isinstance(f(), QFT)",
+    ),
+    "type of a subclass": (
+        "from qiskit.circuit.library import TwoLocal\ndef f():\n    return TwoLocal(2, 'ry', 'cx')\n",
+        "assert type(f()).__name__ == 'TwoLocal'",
+    ),
+    "own list": (
+        "class L(list):\n    pass\ndef f():\n    return L()\n",
+        "assert type(f()) != list",
+    ),
+    "own class": (OWN + GIVES_OWN, "assert type(f()).__name__ == 'R'"),
+    "own class that the program lends": (OWN + GIVES_OWN, "assert isinstance(f(), R)"),
+    "own class of an abstract one": (
+        OWN + "    def __iter__(self):\n        return iter([])\n" + GIVES_OWN,
+        "from collections.abc import Iterable; assert isinstance(f(), Iterable)",
+    ),
+    "own class of the library's": (
+        "from qiskit.primitives import BaseEstimatorV2\nclass R(BaseEstimatorV2):\n"
+        "    def run(self, pubs, *, precision=None):\n        return 1\n" + GIVES_OWN,
+        "from qiskit.primitives import BaseEstimatorV2; assert isinstance(f(), BaseEstimatorV2)",
+    ),
+    "own length": (
+        OWN + "    def __len__(self):\n        return 3\n" + GIVES_OWN,
+        "assert len(f()) == 3",
+    ),
+    "own equality": (
+        OWN + "    def __eq__(self, other):\n        return other == 3\n" + GIVES_OWN,
+        "assert f() == 3",
+    ),
+    "own attributes": (
+        OWN + "    def __getattr__(self, name):\n        return 7\n" + GIVES_OWN,
+        "assert f().b == 7",
+    ),
+    "own dataclass as a mapping": (
+        "from dataclasses import dataclass\n@dataclass\nclass R:\n    n: int = 1\n" + GIVES_OWN,
+        "from dataclasses import asdict; assert asdict(f()) == {'n': 1}",
+    ),
+}
+
+
+def test_what_is_not_known_of_a_class_is_not_judged() -> None:
+    verdicts = run(UNKNOWN)
+    wrong = {
+        name: (v.outcome, v.detail)
+        for name, v in verdicts.items()
+        if v.outcome != "forbidden" or "cannot be judged" not in v.detail
+    }
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("cases", [FORGED])

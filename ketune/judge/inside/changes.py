@@ -14,6 +14,7 @@ import numpy as np
 
 from ketune.judge.inside.kinds import registry
 from ketune.judge.inside.objects import Record
+from ketune.judge.inside.trusted import is_special
 from ketune.judge.inside.wire import Refused
 
 TEST_MODULE = "test"  # what classes of the test's code call their module
@@ -25,7 +26,7 @@ def take_over(existing: Any, fresh: Any) -> None:
     cannot have it."""
     if isinstance(existing, _fixed()) or getattr(existing, "mutable", True) is False:
         raise Refused(f"a change of a {type(existing).__name__}")
-    if type(fresh) is Record:
+    if isinstance(fresh, Record):
         _own(existing, fresh)
         return
     if type(fresh) is not type(existing):
@@ -69,7 +70,7 @@ def _fixed() -> tuple[type, ...]:
 
 def _own(existing: Any, fresh: Record) -> None:
     """Of an object of the test's own class, or of one of the program's: the data."""
-    own = type(existing) is Record or type(existing).__module__ == TEST_MODULE
+    own = isinstance(existing, Record) or type(existing).__module__ == TEST_MODULE
     if not own or not hasattr(existing, "__dict__"):
         raise Refused(f"a change of a {type(existing).__name__}")
     vars(existing).update(vars(fresh))
@@ -80,7 +81,7 @@ def _attributes(existing: Any, fresh: Any) -> None:
         name
         for base in type(existing).__mro__
         for name, member in vars(base).items()
-        if isinstance(member, types.MemberDescriptorType)
+        if isinstance(member, types.MemberDescriptorType) and not is_special(name)
     ]
     if not names and not hasattr(existing, "__dict__"):
         raise Refused(f"a change of a {type(existing).__name__}")

@@ -17,6 +17,7 @@ from ketune.judge.inside.changes import TEST_MODULE
 from ketune.judge.inside.failures import TEST, Ended, check_failure, not_judged, one_line
 from ketune.judge.inside.opaque import Opaque
 from ketune.judge.inside.peer import Closed, Peer
+from ketune.judge.inside.questions import questions, with_questions
 from ketune.judge.inside.wire import Refused
 
 _CONTEXT = "<context>"
@@ -78,6 +79,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     if entry_point:
         candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
     scope |= {"__name__": TEST_MODULE, "__file__": TEST, "open": files.open_scratch}
+    scope |= questions(peer._report)
     _guard(exec, test.code, scope)
     for name, takes_candidate in test.calls:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))
@@ -105,6 +107,7 @@ def _compile(source: str) -> Test:
         and (node.name == "check" or node.name.startswith("test_"))
     }
     tree.body = [node for node in tree.body if not _calls_check(node)]
+    tree = with_questions(tree)
     code = compile(tree, TEST, "exec", dont_inherit=True)
     used, bound = _global_names(symtable.symtable(source, TEST, "exec"))
     free = tuple(sorted(used - bound - set(vars(builtins))))

@@ -311,27 +311,49 @@ class Decoder:
         self.seen[self._number(number)] = result
         return result
 
+    def _as(self, name: str, bases: list[str], node: Node) -> Any:
+        value = self.decode(node)
+        if type(value) not in _ATOMS:
+            objects.remember(objects.Origin(value, *self._origin(name, bases), self.report))
+        return value
+
+    def _origin(self, name: Node, bases: Node) -> tuple[str, frozenset[str]]:
+        return self.text(name)[:200], frozenset(self.text(base) for base in self.bare(bases))
+
     def _record(
         self,
         number: int,
         name: str,
+        bases: list[str],
         pairs: list[Node],
         own: list[str],
         methods: list[Node],
-        handle: int,
+        handles: list[int],
     ) -> Any:
         if self.strict and methods:
             raise Refused("data with methods")
         names = frozenset(self.text(attribute) for attribute in self.bare(own))
+        handle, shown = (self.integer(place) for place in self.bare(handles))
         calls = {method: self.stub(place, method) for method, place in methods}
         result = (
             objects.double(self.text(name), calls)
             if calls
-            else objects.record(self.text(name)[:200], names, self.report)
+            else objects.record_class(names & objects.OPERATORS)()
         )
         self.seen[self._number(number)] = result
-        vars(result).update(self.names([[self.decode(key), value] for key, value in pairs]))
-        self.remember(result, self.integer(handle))
+        data = self.names([[self.decode(key), value] for key, value in pairs])
+        vars(result).update(data)
+        objects.remember(
+            objects.Origin(
+                result,
+                *self._origin(name, bases),
+                self.report,
+                names,
+                self.stub(shown, "text"),
+                data,
+            )
+        )
+        self.remember(result, handle)
         return result
 
 
@@ -355,6 +377,7 @@ _BUILD: dict[str, Callable[..., Any]] = {
     "module": Decoder._module,
     "namedtuple": Decoder._namedtuple,
     "record": Decoder._record,
+    "as": Decoder._as,
 }
 
 

@@ -7,6 +7,7 @@ stays behind: a handle crosses in its place (`opaque`).
 
 import asyncio
 import dataclasses
+import enum
 import functools
 import itertools
 import types
@@ -17,7 +18,7 @@ import numpy as np
 
 from ketune.judge.inside import trusted
 from ketune.judge.inside.kinds import Kind, registry
-from ketune.judge.inside.objects import Record
+from ketune.judge.inside.objects import OPERATORS, Record
 from ketune.judge.inside.opaque import Opaque, handle_of
 from ketune.judge.inside.wire import Node
 
@@ -35,6 +36,10 @@ ITERATORS = (
 )
 _VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
 _MAX_ITEMS = 1_000_000  # of an iterator, which may be endless
+
+
+_TEXTS: dict[str, Callable[..., str]] = {"str": str, "repr": repr, "format": format}
+_GENERATED = "<string>"  # where code that `dataclasses` writes comes from
 
 
 class Unencodable(Exception):
@@ -89,7 +94,7 @@ class Encoder:
             return value if -_SMALL < value < _SMALL else ["int", hex(value)]
         if cls is Opaque:
             return ["home", handle_of(value)]
-        if cls is Record and (handle := self.home(value)) is not None:
+        if issubclass(cls, Record) and (handle := self.home(value)) is not None:
             return ["home", handle]
         if not afresh and (position := self.passed.get(id(value))) is not None:
             return ["passed", position]
@@ -195,12 +200,13 @@ class Encoder:
                 return ["namedtuple", number, cls.__name__, names, [self.encode(i) for i in value]]
             if base in {list, tuple, set, frozenset}:
                 items = [self.encode(item) for item in base.__iter__(value)]
-                return [base.__name__, number, items]
+                return ["as", *_origin(cls), [base.__name__, number, items]]
             if base is dict:
-                return ["dict", number, self.pairs(dict(dict.items(value)))]
+                pairs = self.pairs(dict(dict.items(value)))
+                return ["as", *_origin(cls), ["dict", number, pairs]]
             kind = registry().by_class.get(base)
             if kind and not _defines(cls, base, kind.unless):
-                return self._object(kind, value, number)
+                return ["as", *_origin(cls), self._object(kind, value, number)]
         if trusted.is_importable(cls):
             raise Unencodable(cls.__qualname__)
         if callable(value) and not self.open:
@@ -229,7 +235,11 @@ class Encoder:
         }
         # What it has and does not cross, its functions too: their use is no fault of the answer.
         names = {*dir(cls), *map(str, attributes)}
-        own = [name for name in sorted(names - data.keys()) if not trusted.is_special(name)]
+        own = [
+            name
+            for name in sorted({*names, "__getattr__"} - data.keys())
+            if (_overrides(cls, name) if trusted.is_special(name) else name in names)
+        ]
         methods: list[Node] = []
         if self.open:
             methods = [
@@ -239,7 +249,9 @@ class Encoder:
                 and callable(getattr(value, name, None))
                 and not hasattr(object, name)
             ]
-        return ["record", number, cls.__name__, self.pairs(data), own, methods, self.export(value)]
+        shown = self.export(functools.partial(_shown, value))
+        handles = [self.export(value), shown]
+        return ["record", number, *_origin(cls), self.pairs(data), own, methods, handles]
 
 
 _ATOMS = frozenset({type(None), bool, float, str})
@@ -258,6 +270,26 @@ def _defines(cls: type, base: type, names: Sequence[str]) -> bool:
     """Whether the class, or one between it and `base`, defines one of the names."""
     own = cls.__mro__[: cls.__mro__.index(base)]
     return any(name in vars(between) for between in own for name in names)
+
+
+def _origin(cls: type) -> list[Node]:
+    """The name of a class, and the full names of it and its bases."""
+    names = [f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__[:-1]]
+    return [cls.__name__, names]
+
+
+def _overrides(cls: type, name: str) -> bool:
+    """Whether a class itself defines an operator, rather than `dataclasses` or `enum` for it."""
+    if name not in OPERATORS and name != "__getattr__":
+        return False
+    base = next((base for base in cls.__mro__[:-1] if name in vars(base)), enum.Enum)
+    code = getattr(vars(base).get(name), "__code__", None)
+    return base is not enum.Enum and getattr(code, "co_filename", "") != _GENERATED
+
+
+def _shown(value: Any, how: str, *arguments: str) -> str:
+    text: str = _TEXTS[how](value, *arguments)
+    return text
 
 
 def _fields(dtype: Any) -> list[Node]:

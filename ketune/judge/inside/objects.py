@@ -5,56 +5,113 @@ import functools
 import keyword
 import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
-from ketune.judge.inside.opaque import Unjudgeable
+from ketune.judge.inside.opaque import SPECIAL, Unjudgeable
+from ketune.judge.inside.wire import Refused
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an object stands for that arrived as something else: its class's name, the full names of
+    that and its bases; attributes, and operators, that its class has beside the data; a call for
+    its texts, by the name of the function and its further arguments. `data` is as it arrived."""
+
+    value: Any
+    name: str
+    bases: frozenset[str]
+    report: Callable[[str], None]
+    own: frozenset[str] = frozenset()
+    shown: Callable[..., Any] | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise Unjudgeable."""
+        whole = f"{what} of the class {self.name}"
+        self.report(whole)
+        raise Unjudgeable(whole)
+
+
+# By address, and each with its object, so that a record's own attributes are the data alone.
+_ORIGINS: dict[int, Origin] = {}
+
+
+def origin_of(value: object) -> Origin | None:
+    """What `value` stands for, None where it is what it is."""
+    found = _ORIGINS.get(id(value))
+    return found if found is not None and found.value is value else None
+
+
+def remember(origin: Origin) -> None:
+    """Keep it for as long as this process lives."""
+    _ORIGINS[id(origin.value)] = origin
 
 
 class Record(types.SimpleNamespace):
     """The data of an object of the other side's own class.
 
-    It compares and hashes as its data does. What the class defines beside the data, as methods and
-    properties, is not there: asking for it raises Unjudgeable rather than AttributeError.
+    It compares and hashes as its data does, and its texts are the other side's. What the class
+    defines beside that, as methods, properties and operators, is not there: using it raises
+    Unjudgeable.
     """
 
     def __getattr__(self, name: str) -> Any:
-        details = _DETAILS.get(id(self))
-        if details is None or name not in details[2]:
-            raise AttributeError(f"{self!r} has no attribute {name!r}")
-        what = f"{name} of the program's own class {details[1]}"
-        details[3](what)
-        raise Unjudgeable(what)
+        origin = _origin(self)
+        special = name.startswith("__")
+        if not special and not origin.own.isdisjoint((name, "__getattr__")):
+            origin.refuse(name)
+        raise AttributeError(f"{origin.name!r} object has no attribute {name!r}")
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash((type_name(self), tuple(sorted(vars(self).items()))))
+        return hash((_origin(self).name, tuple(sorted(vars(self).items()))))
 
     def __eq__(self, other: object) -> bool:
         return (
-            type(other) is Record
-            and type_name(self) == type_name(other)
+            isinstance(other, Record)
+            and _origin(self).name == _origin(other).name
             and vars(self) == vars(other)
         )
 
     def __repr__(self) -> str:
-        inner = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type_name(self)}({inner})"
+        return self._shown("repr")
+
+    def __str__(self) -> str:
+        return self._shown("str")
+
+    def __format__(self, form: str) -> str:
+        return self._shown("format", form)
+
+    def _shown(self, how: str, *arguments: str) -> str:
+        origin = _origin(self)
+        if origin.shown is None or vars(self) != origin.data:
+            origin.refuse(f"{how}()")
+        text = origin.shown(how, *arguments)
+        if type(text) is not str:
+            raise Refused(f"a {type(text).__name__} for a text")
+        return text
 
 
-# By address, and each with its record, so that a record's own attributes are the data alone.
-_DETAILS: dict[int, tuple[Record, str, frozenset[str], Callable[[str], None]]] = {}
+def _origin(value: Record) -> Origin:
+    return origin_of(value) or Origin(value, "Record", frozenset(), lambda _: None)
 
 
-def record(name: str, own: frozenset[str], report: Callable[[str], None]) -> Record:
-    """An empty record of an object of class `name`, which has attributes `own` beside its data."""
-    made = Record()
-    _DETAILS[id(made)] = (made, name, own, report)
-    return made
+# Operators of a program's class that are not judged; texts and hashes are a record's own.
+OPERATORS = frozenset(f"__{name}__" for name in SPECIAL) - {
+    *("__call__", "__hash__", "__repr__", "__str__", "__format__", "__reduce_ex__", "__dir__"),
+    *("__copy__", "__deepcopy__"),
+}
 
 
-def type_name(value: Record) -> str:
-    """Name of the class that it stands for."""
-    details = _DETAILS.get(id(value))
-    return details[1] if details else "Record"
+@functools.cache
+def record_class(operators: frozenset[str]) -> type[Record]:
+    """Records of a class that defines these operators: using one raises Unjudgeable."""
+    members = {name: functools.partialmethod(_refuse, name) for name in operators}
+    return type("Record", (Record,), members | {"__hash__": Record.__hash__})
+
+
+def _refuse(value: Record, name: str, *_: object, **__: object) -> NoReturn:
+    _origin(value).refuse(name)
 
 
 def double(name: str, methods: dict[str, Callable[..., Any]]) -> Any:

@@ -23,7 +23,7 @@ from ketune.judge.inside import trusted
 from ketune.judge.inside.changes import take_over
 from ketune.judge.inside.decode import Decoder
 from ketune.judge.inside.encode import ITERATORS, Encoder
-from ketune.judge.inside.opaque import Opaque, Unjudgeable
+from ketune.judge.inside.opaque import Opaque, Unjudgeable, what_of
 from ketune.judge.inside.wire import Node, Refused, pack, unpack
 
 _MAX_OUTPUT = 1 << 20  # characters of a call's standard output that the test gets to see
@@ -232,7 +232,7 @@ class Peer:
                 place = decoder.integer(position, 0, len(passed) - 1)
                 fresh = decoder.decode(content)
                 if type(fresh) is Opaque:
-                    what = f"an argument changed into {content[2]}"
+                    what = f"an argument changed into {what_of(fresh)}"
                     self._report(what)
                     raise Unjudgeable(what)
                 take_over(passed[place], fresh)
