@@ -31,7 +31,18 @@ NAMES = list(SAMPLES)
 TAGS = [
     *registry().by_tag,
     *("passed", "seen", "int", "complex", "bytes", "list", "tuple", "set", "frozenset", "dict"),
-    *("iterator", "function", "home", "coroutine", "opaque", "class", "module", "namedtuple"),
+    *(
+        "iterator",
+        "lazy",
+        "view",
+        "function",
+        "home",
+        "coroutine",
+        "opaque",
+        "class",
+        "module",
+        "namedtuple",
+    ),
     *("record", "as", "other"),
 ]
 ATOMS = st.one_of(

@@ -241,6 +241,23 @@ LOST = {
         "    assert type(c) is C and c.__class__ is C and isinstance(C, type) and type(f(1)) is int\n"
         "    assert C.__module__ == __name__ and callable(f) and isinstance(1, int | str)",
     ),
+    "iterators without end": (
+        "import itertools\ndef f():\n    def g():\n        i = []\n        while True:\n"
+        "            i.append(0)\n            yield i\n    return g(), itertools.cycle('ab')\n",
+        "import types; g, c = f(); assert [len(next(g)) for _ in range(20)] == list(range(1, 21))\n"
+        "    assert [next(c) for _ in range(99)] == ['a', 'b'] * 49 + ['a']\n"
+        "    assert isinstance(g, types.GeneratorType)",
+    ),
+    "iterator that fails": (
+        "def f():\n    yield from range(30)\n    raise KeyError('a')\n",
+        "seen = []\n    try:\n        for i in f(): seen.append(i)\n"
+        "    except KeyError: seen.append('end')\n    assert seen == [*range(30), 'end']",
+    ),
+    "iterators as arguments": (
+        "def f(x, y):\n    return next(x), next(x), next(y)\n",
+        "x = iter(range(9)); y = (i for i in 'abc'); x = (i for i in x)\n"
+        "    assert f(x, y) == (0, 1, 'a') and next(x) == 2 and next(y) == 'b'",
+    ),
     "arguments of an exception": (
         "def f():\n    raise KeyError('a')\n",
         "try: f()\n    except KeyError as e: assert e.args == ('a',)",
@@ -295,6 +312,10 @@ UNKNOWN = {
     "own attributes": (
         OWN + "    def __getattr__(self, name):\n        return 7\n" + GIVES_OWN,
         "assert f().b == 7",
+    ),
+    "what is sent into a generator": (
+        "def f():\n    got = yield 1\n    yield got\n",
+        "g = f(); next(g); assert g.send(5) == 5",
     ),
     "own dataclass as a mapping": (
         "from dataclasses import dataclass\n@dataclass\nclass R:\n    n: int = 1\n" + GIVES_OWN,

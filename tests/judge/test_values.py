@@ -6,6 +6,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import itertools
 import math
 from typing import Any
 
@@ -260,7 +261,10 @@ def test_functions_and_iterators() -> None:
     assert cross(lambda x, y=1: x + y)(2, y=3) == 5
     assert [f(2) for f in cross([math.sqrt, abs])] == [math.sqrt(2), 2]
     assert list(cross(i * i for i in range(4))) == [0, 1, 4, 9]
-    assert list(cross({1: 2}.items())) == [(1, 2)]
+    assert cross({1: 2}.items()) == {(1, 2)}
+    assert cross({1: 2}.keys()) == {1}
+    assert list(cross({1: 2}.values())) == [2]
+    assert list(itertools.islice(cross(itertools.count()), 100)) == list(range(100))
     assert list(cross(zip([1], [2], strict=True))) == [(1, 2)]
 
     assert cross(collections.defaultdict(list, {1: [2]}))[3] == []

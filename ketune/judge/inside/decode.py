@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ketune.judge.inside import objects, trusted
+from ketune.judge.inside.iterators import remote_items
 from ketune.judge.inside.kinds import Kind, registry
 from ketune.judge.inside.opaque import Opaque, Unjudgeable
 from ketune.judge.inside.wire import Node, Refused
@@ -263,6 +264,23 @@ class Decoder:
         result = self.seen[self._number(number)] = iter(self.each(items))
         return result
 
+    def _lazy(self, number: int, handle: int) -> Any:
+        if self.within:
+            raise Refused(f"an iterator in a {self.within[-1].tag}")
+        fetch = self.stub(self.integer(handle), "next")
+        result = self.seen[self._number(number)] = remote_items(fetch, self.report)
+        return result
+
+    def _view(self, number: int, name: str, items: list[Node]) -> Any:
+        values = self.each(items)
+        if self.choice(name, ("keys", "values", "items")) == "items":
+            mapping = {key: value for key, value in values}  # noqa: C416
+        else:
+            mapping = dict.fromkeys(values) if name == "keys" else dict(enumerate(values))
+        self._check_whole(mapping, values)
+        result = self.seen[self._number(number)] = getattr(mapping, name)()
+        return result
+
     def _function(self, handle: int, name: str) -> Callable[..., Any]:
         if self.within:
             raise Refused(f"a function in a {self.within[-1].tag}")
@@ -369,6 +387,8 @@ _BUILD: dict[str, Callable[..., Any]] = {
     "frozenset": Decoder._frozenset,
     "dict": Decoder._dict,
     "iterator": Decoder._iterator,
+    "lazy": Decoder._lazy,
+    "view": Decoder._view,
     "function": Decoder._function,
     "home": Decoder._home,
     "coroutine": Decoder._coroutine,

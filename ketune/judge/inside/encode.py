@@ -9,7 +9,6 @@ import asyncio
 import dataclasses
 import enum
 import functools
-import itertools
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ketune.judge.inside import trusted
+from ketune.judge.inside.iterators import ENDING, LAZY, Source
 from ketune.judge.inside.kinds import Kind, registry
 from ketune.judge.inside.objects import OPERATORS, Record
 from ketune.judge.inside.opaque import Opaque, handle_of
@@ -29,15 +29,11 @@ _FUNCTIONS = (
     *(np.ufunc, type(np.mean)),
 )
 _EMPTY: dict[str, str] = {}
-ITERATORS = (
-    types.GeneratorType,
-    *map(type, map(iter, ([], (), _EMPTY, set(), range(0), _EMPTY.values(), _EMPTY.items()))),
-    *(map, filter, zip, enumerate, reversed, itertools.chain, itertools.product),
-)
-_VIEWS = (type(_EMPTY.keys()), type(_EMPTY.values()), type(_EMPTY.items()))
-_MAX_ITEMS = 1_000_000  # of an iterator, which may be endless
-
-
+_VIEWS = {
+    type(_EMPTY.keys()): "keys",
+    type(_EMPTY.values()): "values",
+    type(_EMPTY.items()): "items",
+}
 _TEXTS: dict[str, Callable[..., str]] = {"str": str, "repr": repr, "format": format}
 _GENERATED = "<string>"  # where code that `dataclasses` writes comes from
 
@@ -142,7 +138,7 @@ class Encoder:
         kind = array.dtype.str if array.dtype.names is None else _fields(array.dtype)
         return [kind, list(array.shape), self.block(array.tobytes())]
 
-    def _compound(self, value: Any, number: int) -> Node:
+    def _compound(self, value: Any, number: int) -> Node:  # noqa: PLR0911
         cls = type(value)
         if cls in {list, tuple, set, frozenset}:
             return [cls.__name__, number, [self.encode(item) for item in value]]
@@ -152,11 +148,12 @@ class Encoder:
             raise Unencodable("a masked array")
         if kind := registry().by_class.get(cls):
             return self._object(kind, value, number)
-        if cls in ITERATORS:
-            items = itertools.islice(value, _MAX_ITEMS)
-            return ["iterator", number, [self.encode(item) for item in items]]
+        if cls in ENDING:
+            return ["iterator", number, [self.encode(item) for item in value]]
+        if cls in LAZY and not self.within:
+            return ["lazy", number, self.export(Source(value))]
         if cls in _VIEWS:
-            return ["list", number, [self.encode(item) for item in value]]
+            return ["view", number, _VIEWS[cls], [self.encode(item) for item in value]]
         return self._foreign(value, number)
 
     def _object(self, kind: Kind, value: Any, number: int) -> Node:

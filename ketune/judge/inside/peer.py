@@ -22,7 +22,8 @@ import numpy as np
 from ketune.judge.inside import trusted
 from ketune.judge.inside.changes import take_over
 from ketune.judge.inside.decode import Decoder
-from ketune.judge.inside.encode import ITERATORS, Encoder
+from ketune.judge.inside.encode import Encoder
+from ketune.judge.inside.iterators import ENDING, LAZY
 from ketune.judge.inside.opaque import Opaque, Unjudgeable, what_of
 from ketune.judge.inside.wire import Node, Refused, pack, unpack
 
@@ -289,7 +290,9 @@ class Peer:
 
     def _content(self, value: Any) -> bytes | None:
         """What a changed argument is told by; None for one that cannot change."""
-        if isinstance(value, _IMMUTABLE + ITERATORS):  # to look into an iterator is to use it up
+        if isinstance(
+            value, _IMMUTABLE + ENDING + LAZY
+        ):  # to look into an iterator is to use it up
             return None
         encoder = self._encoder()
         with _no_collection():
