@@ -187,6 +187,21 @@ _NODES = {
     "counts_of_functions": "['Counts', 1, [['00', ['function', 1, 'f']]], None, None, None]",
     "objects_as_bytes": "['ndarray', 0, *array('|O', (1,), bytes(8))]",
     "objects_in_fields": ("['ndarray', 0, ['fields', [['a', '|O', 0]], 8], [1], raw(bytes(8))]"),
+    "bools_that_are_none": "['ndarray', 0, *array('|b1', (1,), b'\\x02')]",
+    "bools_that_are_none_in_fields": (
+        "['ndarray', 0, ['fields', [['a', '|b1', 0, None]], 1], [1], raw(b'\\x02')]"
+    ),
+    "category_out_of_bounds": (
+        "['Series', 1, ['range', [0, 1, 1], [None]], ['category',"
+        " [array('<i8', (1,), b'\\x05' * 8), ['list', ['x'], 'object'], False], None], None]"
+    ),
+    "mask_of_another_length": (
+        "['Series', 1, ['range', [0, 1, 1], [None]], ['nullable', [array('<i8', (1,), bytes(8)),"
+        " array('|b1', (2,), bytes(2))], 'Int64'], None]"
+    ),
+    "edges_of_functions": (
+        "['edges or degrees', 1, 'EdgeView', ['function', 1, 'f'], None, ['dict', 2, []]]"
+    ),
     "fields_out_of_bounds": (
         "['ndarray', 0, ['fields', [['a', '<f8', 1 << 40]], 8], [1], raw(bytes(8))]"
     ),

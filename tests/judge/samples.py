@@ -65,6 +65,7 @@ def samples() -> dict[str, Callable[[], Any]]:
         "SimpleNamespace": lambda: types.SimpleNamespace(a=1),
         "JobStatus": lambda: JobStatus.DONE,
         "ndarray": lambda: np.arange(6.0).reshape(2, 3),
+        "matrix": lambda: np.matrix([[1, 2], [3, 4]]),
         "scalar": lambda: np.float64(2.5),
         "dtype": lambda: np.dtype("<f8"),
         "sparse": lambda: scipy.sparse.csr_matrix(np.eye(3)),
@@ -77,6 +78,10 @@ def samples() -> dict[str, Callable[[], Any]]:
         "register": lambda: QuantumRegister(2, "q"),
         "expression": lambda: expr.less(ClassicalRegister(2, "c"), 2),
         "circuit": circuit,
+        "data of a circuit": lambda: circuit().data,
+        "InstructionSet": lambda: QuantumCircuit(2).x([0, 1]),
+        "TextDrawing": lambda: circuit().draw("text"),
+        "ParameterView": lambda: parametrized().parameters,
         "instruction": lambda: circuit().data[0],
         "dag": lambda: circuit_to_dag(circuit()),
         "Gate": lambda: circuit(measured=False).to_gate(),
@@ -125,8 +130,23 @@ def samples() -> dict[str, Callable[[], Any]]:
         "pass": Optimize1qGates,
         "PassManager": lambda: PassManager([Optimize1qGates()]),
         "networkx": lambda: networkx.path_graph(3),
+        "nodes": lambda: networkx.path_graph(3).nodes,
+        "nodes with data": lambda: networkx.path_graph(3).nodes(data="a", default=1),
+        "edges": lambda: networkx.path_graph(3, networkx.DiGraph).edges,
+        "edges with data": lambda: networkx.path_graph(3).edges(data=True),
+        "edges of nodes": lambda: networkx.path_graph(3, networkx.MultiGraph).edges([0], keys=True),
+        "degrees": lambda: networkx.path_graph(3).degree,
+        "degrees of nodes": lambda: networkx.path_graph(3, networkx.DiGraph).in_degree([1], "w"),
         "rustworkx": lambda: rustworkx.generators.path_graph(3),
         "DataFrame": lambda: pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]}),
+        "categories": lambda: pandas.DataFrame({"a": pandas.Categorical(["x", None], ["y", "x"])}),
+        "missing values": lambda: pandas.DataFrame(
+            {
+                "a": pandas.array([1, None], dtype="Int64"),
+                "b": pandas.array([True, None], dtype="boolean"),
+                "c": pandas.array([0.5, None], dtype="Float64"),
+            }
+        ),
         "Series": lambda: pandas.Series([1.5, 2.5], name="s"),
         "Image": lambda: Image.new("RGB", (2, 3), (1, 2, 3)),
         "Figure": figure,
@@ -150,6 +170,13 @@ def circuit(*, measured: bool = True) -> QuantumCircuit:
     made.append(library.QFTGate(2), [0, 1])
     if measured:
         made.measure_all()
+    return made
+
+
+def parametrized() -> QuantumCircuit:
+    """Two parameters."""
+    made = QuantumCircuit(1)
+    made.rx(Parameter("a") + Parameter("b"), 0)
     return made
 
 

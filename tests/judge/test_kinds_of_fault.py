@@ -81,6 +81,20 @@ FORGED = {
         "import threading\ndef f():\n    return threading.Lock()\n",
         "try:\n        assert f() == 1\n    except BaseException:\n        pass",
     ),
+    "bool that is neither": (
+        "import numpy as np\ndef f():\n    return np.array([2], dtype=np.uint8).view(bool)\n",
+        "import numpy as np; assert not np.array_equal(f(), [True]) and f().any()",
+    ),
+    "bits beyond the last": (
+        "import numpy as np\nfrom qiskit.primitives import BitArray\ndef f():\n"
+        "    return BitArray(np.array([[255]], dtype=np.uint8), 2)\n",
+        "assert f().get_int_counts() == {255: 1}",
+    ),
+    "expression that is no number": (
+        "from qiskit.circuit import Parameter\ndef f():\n    v = type(Parameter('a') + 1)._Value\n"
+        "    return v(1e308) * 1e308 - v(1e308) * 1e308\n",
+        "assert f() != 1 and f() != f()",
+    ),
     "method of its own class": (
         "class R:\n    def equiv(self, other):\n        return True\ndef f():\n    return R()\n",
         "assert f().equiv(1)",
@@ -257,6 +271,31 @@ LOST = {
         "def f(x, y):\n    return next(x), next(x), next(y)\n",
         "x = iter(range(9)); y = (i for i in 'abc'); x = (i for i in x)\n"
         "    assert f(x, y) == (0, 1, 'a') and next(x) == 2 and next(y) == 'b'",
+    ),
+    "matrix": (
+        "import numpy as np\ndef f():\n    return np.matrix([[1, 2], [3, 4]])\n",
+        "import numpy as np; m = f(); assert type(m) is np.matrix and (m * m)[0, 0] == 7",
+    ),
+    "views of a circuit": (
+        "from qiskit import QuantumCircuit\nfrom qiskit.circuit import Parameter\ndef f():\n"
+        "    c = QuantumCircuit(1)\n    s = c.rx(Parameter('a'), 0)\n"
+        "    return c.data, c.parameters, s, c.draw('text')\n",
+        "from qiskit.circuit import InstructionSet; d, p, s, t = f(); assert isinstance(s, InstructionSet)\n"
+        "    assert [i.operation.name for i in d] == ['rx'] == [i.name for i in s.instructions]\n"
+        "    assert [q.name for q in p] == ['a'] and 'Rx(a)' in str(t) and len(t.lines()) == 3",
+    ),
+    "views of a graph": (
+        "import networkx as nx\ndef f():\n    g = nx.path_graph(3)\n    g.edges[0, 1]['w'] = 5\n"
+        "    return g.nodes(), g.edges(), g.edges(data='w'), g.degree(), g.degree([1], 'w')\n",
+        "n, e, w, d, o = f(); assert list(n) == [0, 1, 2] and 1 in n and (1, 0) in e and len(e) == 2\n"
+        "    assert list(w) == [(0, 1, 5), (1, 2, None)] and dict(d) == {0: 1, 1: 2, 2: 1} == dict(f()[3])\n"
+        "    assert d[1] == 2 and dict(o) == {1: 6}",
+    ),
+    "columns of categories and with missing values": (
+        "import pandas as pd\ndef f():\n    return pd.DataFrame({'a': pd.Categorical(['x', 'y']),\n"
+        "        'b': pd.array([1, None], dtype='Int64')})\n",
+        "t = f(); assert list(t['a']) == ['x', 'y'] and str(t.dtypes['a']) == 'category'\n"
+        "    assert t['b'].sum() == 1 and str(t.dtypes['b']) == 'Int64' and t['b'].isna()[1]",
     ),
     "arguments of an exception": (
         "def f():\n    raise KeyError('a')\n",

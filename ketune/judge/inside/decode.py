@@ -158,7 +158,9 @@ class Decoder:
             raise Refused("an array whose bytes do not fit its shape")
         if not data:
             return np.empty(dimensions, dtype)
-        return np.frombuffer(data, dtype).reshape(dimensions).copy()
+        array = np.frombuffer(data, dtype).reshape(dimensions).copy()
+        _check_flags(array)
+        return array
 
     def numbers(self, parts: Node, dtype: str, dimensions: int | None = None) -> Any:
         """An array of exactly this dtype, finite. `dimensions`: how many."""
@@ -399,6 +401,14 @@ _BUILD: dict[str, Callable[..., Any]] = {
     "record": Decoder._record,
     "as": Decoder._as,
 }
+
+
+def _check_flags(array: Any) -> None:
+    """Raise Refused for a bool that is neither: what compares it takes it for both."""
+    for name in array.dtype.names or ():
+        _check_flags(array[name])
+    if array.dtype.kind == "b" and (array.view(np.uint8) > 1).any():
+        raise Refused("an array of bools that are none")
 
 
 def _shown(value: Any) -> str:

@@ -149,6 +149,13 @@ KINDS = [
         lambda decoder, *parts: decoder.array(*parts),
         _update_array,
     ),
+    Kind(
+        "matrix",
+        (np.matrix,),
+        lambda value, encoder: encoder.array(value),
+        lambda decoder, *parts: np.asmatrix(decoder.array(*parts)),
+        _update_array,
+    ),
     Kind("scalar", _SCALARS, lambda value, encoder: encoder.array(value), _make_scalar),
     Kind(
         "dtype",

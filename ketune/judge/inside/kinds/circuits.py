@@ -3,15 +3,19 @@
 Half a million gates are so two arrays of numbers and a table of a few lines.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from qiskit.circuit import CircuitInstruction, Clbit, Operation, QuantumCircuit
 from qiskit.circuit.classical import expr
+from qiskit.circuit.instructionset import InstructionSet
 from qiskit.circuit.library import BlueprintCircuit
+from qiskit.circuit.quantumcircuitdata import QuantumCircuitData
 from qiskit.converters import circuit_to_dag, dag_to_circuit
 from qiskit.dagcircuit import DAGCircuit, DAGInNode, DAGOpNode, DAGOutNode
 from qiskit.transpiler.layout import Layout, TranspileLayout
+from qiskit.visualization.circuit.text import TextDrawing
 
 from ketune.judge.inside.decode import Decoder
 from ketune.judge.inside.encode import Encoder, Unencodable
@@ -19,6 +23,7 @@ from ketune.judge.inside.kinds import Kind
 from ketune.judge.inside.kinds.expressions import QUBITS, REGISTERS
 from ketune.judge.inside.kinds.gates import STANDARD, label
 from ketune.judge.inside.kinds.parameters import parameter
+from ketune.judge.inside.opaque import Unjudgeable
 from ketune.judge.inside.wire import Node, Refused
 
 _SHARED = {"measure", "reset", "barrier"}  # operations that their name, width and label make alike
@@ -305,7 +310,47 @@ def _make_transpiled(
     )
 
 
+def _make_set(decoder: Decoder, nodes: Node) -> InstructionSet:
+    made = InstructionSet()
+    for node in decoder.bare(nodes):
+        made.add(decoder.of(node, CircuitInstruction))
+    return made
+
+
+class Drawing(TextDrawing):  # type: ignore[misc]
+    """The text of a drawing, without what drew it."""
+
+    def __init__(self, text: str, report: Callable[[str], None]) -> None:
+        self._single_string, self.encoding, self._report = text, "utf-8", report
+
+    def lines(self, line_length: int | None = None) -> list[str]:
+        """Its lines. Raises Unjudgeable where they should have another length."""
+        if line_length is not None:
+            self._report("the lines of a drawing in another width")
+            raise Unjudgeable("the lines of a drawing in another width")
+        return self._single_string.split("\n")
+
+
 KINDS = [
+    Kind(
+        "QuantumCircuitData",
+        (QuantumCircuitData,),
+        lambda value, encoder: [encoder.part(value._circuit)],
+        lambda decoder, circuit: decoder.of(circuit, QuantumCircuit).data,
+    ),
+    Kind(
+        "InstructionSet",
+        (InstructionSet,),
+        lambda value, encoder: [encoder.parts([value[i] for i in range(len(value))])],
+        _make_set,
+    ),
+    Kind(
+        "TextDrawing",
+        (TextDrawing,),
+        lambda value, _: [value.single_string()],
+        lambda decoder, text: Drawing(decoder.text(text), decoder.report),
+        results=(Drawing,),
+    ),
     Kind("circuit", (QuantumCircuit,), _take_circuit, _make_circuit),
     Kind(
         "CircuitInstruction",

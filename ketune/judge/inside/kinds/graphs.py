@@ -4,8 +4,9 @@ from typing import Any
 
 import networkx
 import rustworkx
+from networkx.classes import reportviews
 
-from ketune.judge.inside.decode import Decoder
+from ketune.judge.inside.decode import Decoder, check_plain
 from ketune.judge.inside.encode import Encoder
 from ketune.judge.inside.kinds import Kind
 from ketune.judge.inside.wire import Node, Refused
@@ -97,7 +98,69 @@ def _update_rustworkx(existing: Any, fresh: Any) -> None:
     existing.__setstate__(fresh.__getstate__())
 
 
+# Views of networkx: of a graph, and what its methods with these arguments give.
+
+
+def _take_view(value: Any, encoder: Encoder) -> list[Node]:
+    cls, viewer = type(value), getattr(value, "_viewer", value)
+    chosen = getattr(value, "_nbunch", None)
+    if isinstance(value, reportviews.DiDegreeView):
+        chosen = None if value._nodes is value._succ else list(value._nodes)
+        options: dict[str, Any] = {"weight": value._weight}
+    elif viewer is value:
+        options = {}
+    else:
+        options = {"data": value._data, "default": value._default}
+        if isinstance(value, reportviews.OutMultiEdgeDataView):
+            options["keys"] = value.keys
+    return [
+        cls.__name__,
+        encoder.part(viewer._graph),
+        encoder.part(None if chosen is None else list(chosen)),
+        encoder.part(options),
+    ]
+
+
+def _make_view(decoder: Decoder, name: Node, node: Node, chosen: Node, options: Node) -> Any:
+    graph = decoder.of(node, *_NETWORKX.values())
+    cls = _VIEWS[decoder.choice(name, _VIEWS)]
+    nodes = decoder.optional(decoder.of, chosen, list)
+    given = decoder.of(options, dict)
+    check_plain([nodes, given])
+    if issubclass(cls, reportviews.EdgeViewABC) and given:
+        viewer = _VIEWS[cls.__name__.replace("Data", "")](graph)
+        return cls(viewer, nodes, given.pop("data"), **given)
+    return cls(graph, *([] if nodes is None else [nodes]), **given)
+
+
+_VIEWS: dict[str, Any] = {
+    name: cls
+    for name, cls in vars(reportviews).items()
+    if name.endswith(("EdgeView", "EdgeDataView", "DegreeView"))
+}
+
+
+def _take_nodes(value: Any, encoder: Encoder) -> list[Node]:
+    options = [getattr(value, "_data", None), getattr(value, "_default", None)]
+    nodes = [[encoder.part(node), encoder.part(data)] for node, data in value._nodes.items()]
+    return [type(value).__name__, nodes, *encoder.parts(options)]
+
+
+def _make_nodes(decoder: Decoder, name: Node, nodes: Node, data: Node, default: Node) -> Any:
+    graph = networkx.Graph()
+    for node, attributes in decoder.bare(nodes):
+        found = _attributes(decoder, attributes)
+        label = decoder.decode(node)
+        graph.add_node(label)
+        graph.nodes[label].update(found)
+    if decoder.choice(name, ("NodeView", "NodeDataView")) == "NodeView":
+        return graph.nodes
+    return reportviews.NodeDataView(graph._node, decoder.data(data), decoder.data(default))
+
+
 KINDS = [
+    Kind("edges or degrees", tuple(_VIEWS.values()), _take_view, _make_view),
+    Kind("nodes", (reportviews.NodeView, reportviews.NodeDataView), _take_nodes, _make_nodes),
     Kind("networkx", tuple(_NETWORKX.values()), _take_networkx, _make_networkx),
     Kind(
         "rustworkx",

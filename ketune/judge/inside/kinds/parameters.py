@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
+from qiskit.circuit.parametertable import ParameterView
 from qiskit.circuit.parametervector import ParameterVectorElement
 
 from ketune.judge.inside.decode import Decoder
@@ -100,6 +101,8 @@ def _make_expression(decoder: Decoder, steps: Node) -> Any:
         )
         if type(result) not in EXPRESSIONS:
             raise Refused("an expression that comes to none")
+        if not result.parameters and not abs(result.numeric()) < float("inf"):
+            raise Refused("an expression that comes to no finite number")
         stack.append(result)
     (result,) = stack
     return result
@@ -134,4 +137,12 @@ KINDS = [
     ),
     Kind("ParameterVectorElement", (ParameterVectorElement,), _take_element, _make_element),
     Kind("ParameterExpression", EXPRESSIONS[-1:], _take_expression, _make_expression),
+    Kind(
+        "ParameterView",
+        (ParameterView,),
+        lambda value, encoder: [encoder.parts(value.data)],
+        lambda decoder, nodes: ParameterView(
+            [decoder.of(node, *SYMBOLS) for node in decoder.bare(nodes)]
+        ),
+    ),
 ]

@@ -93,6 +93,8 @@ def _make_bits(decoder: Decoder, array: Node, count: Node) -> BitArray:
     number = decoder.integer(count, 0, 1 << 20)
     if bits.ndim < 2 or bits.shape[-1] != -(-number // 8):
         raise Refused(f"{number} bits in an array of shape {bits.shape}")
+    if number % 8 and (bits[..., 0] >> number % 8).any():
+        raise Refused(f"more than {number} bits")
     return BitArray(bits, number)
 
 

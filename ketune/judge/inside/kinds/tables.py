@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas
+from pandas import arrays
 
 from ketune.judge.inside import trusted
 from ketune.judge.inside.decode import Decoder
@@ -11,6 +12,12 @@ from ketune.judge.inside.encode import Encoder, Unencodable
 from ketune.judge.inside.kinds import Kind
 from ketune.judge.inside.wire import Node, Refused
 
+# Arrays that tell missing values by a second one, of flags.
+_NULLABLE: dict[str, Any] = {
+    **{f"{sign}Int{bits}": arrays.IntegerArray for sign in ("", "U") for bits in (8, 16, 32, 64)},
+    **{f"Float{bits}": arrays.FloatingArray for bits in (32, 64)},
+    "boolean": arrays.BooleanArray,
+}
 _TEXT = ("object", "str", "string")
 
 
@@ -19,6 +26,13 @@ def _take_values(values: Any, encoder: Encoder) -> Node:
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and not dtype.hasobject:
         return ["array", encoder.array(values.to_numpy()), None]
+    if isinstance(dtype, pandas.CategoricalDtype):
+        categories = _take_values(dtype.categories, encoder)
+        codes = encoder.array(np.asarray(values.array.codes, "<i8"))
+        return ["category", [codes, categories, bool(dtype.ordered)], None]
+    if str(dtype) in _NULLABLE:
+        parts = [encoder.array(values.array._data), encoder.array(values.array._mask)]
+        return ["nullable", parts, str(dtype)]
     if str(dtype) not in _TEXT:
         raise Unencodable(f"a column of {dtype}")
     items = [None if item is pandas.NA else item for item in values.tolist()]
@@ -27,9 +41,25 @@ def _take_values(values: Any, encoder: Encoder) -> Node:
 
 def _make_values(decoder: Decoder, node: Node) -> tuple[Any, Any]:
     kind, parts, dtype = decoder.bare(node)
-    if decoder.choice(kind, ("array", "list")) == "array":
+    if decoder.choice(kind, ("array", "list", "category", "nullable")) == "array":
         array = decoder.array(*decoder.bare(parts))
         return array, array.dtype
+    if kind == "category":
+        codes, categories, ordered = decoder.bare(parts)
+        made = pandas.Categorical.from_codes(
+            decoder.numbers(codes, "<i8", 1),
+            pandas.Index(*_make_values(decoder, categories)),
+            decoder.flag(ordered),
+        )
+        return made, made.dtype
+    if kind == "nullable":
+        data, mask = decoder.bare(parts)
+        flags = decoder.numbers(mask, "|b1", 1)
+        values = decoder.array(*decoder.bare(data))
+        made = _NULLABLE[decoder.choice(dtype, _NULLABLE)](values, flags)
+        if str(made.dtype) != dtype or values.shape != flags.shape:
+            raise Refused(f"a column of {dtype} made of others")
+        return made, made.dtype
     values = decoder.each(parts)
     column = np.empty(len(values), dtype=object)
     column[:] = values
@@ -99,7 +129,13 @@ def _update(existing: Any, fresh: Any) -> None:
     existing._update_inplace(fresh)
 
 
-_INDEXES = (pandas.Index, pandas.RangeIndex, pandas.MultiIndex, pandas.DatetimeIndex)
+_INDEXES = (
+    pandas.CategoricalIndex,
+    pandas.Index,
+    pandas.RangeIndex,
+    pandas.MultiIndex,
+    pandas.DatetimeIndex,
+)
 
 KINDS = [
     Kind("DataFrame", (pandas.DataFrame,), _take_frame, _make_frame, _update),
