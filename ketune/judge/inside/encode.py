@@ -203,7 +203,8 @@ class Encoder:
                 return ["as", *_origin(cls), ["dict", number, pairs]]
             kind = registry().by_class.get(base)
             if kind and not _defines(cls, base, kind.unless):
-                return ["as", *_origin(cls), self._object(kind, value, number)]
+                node = self._object(kind, value, number)
+                return node if kind.stand_in else ["as", *_origin(cls), node]
         if trusted.is_importable(cls):
             raise Unencodable(cls.__qualname__)
         if callable(value) and not self.open:
