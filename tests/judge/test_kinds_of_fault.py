@@ -106,6 +106,7 @@ FORGED = {
     ),
 }
 
+WRITES = "from pathlib import Path\ndef f(p='/tmp/a.txt'):\n    Path(p).write_text('x')\n"
 IDIOM = """
 import numpy as np
 from qiskit import QuantumCircuit
@@ -297,6 +298,21 @@ LOST = {
         "t = f(); assert list(t['a']) == ['x', 'y'] and str(t.dtypes['a']) == 'category'\n"
         "    assert t['b'].sum() == 1 and str(t.dtypes['b']) == 'Int64' and t['b'].isna()[1]",
     ),
+    "files": (
+        WRITES + "    return p\n",
+        "import os; from pathlib import Path; p = Path(f())\n"
+        "    assert open(p).read() == p.read_text() == 'x' and p.exists() and os.path.getsize(p) == 1\n"
+        "    p.unlink(); assert not os.path.exists(p) and not Path('/tmp/b').exists()",
+    ),
+    "files in a directory of the test's": (
+        WRITES,
+        "import os, tempfile\n    with tempfile.TemporaryDirectory() as d:\n"
+        "        p = os.path.join(d, 'a'); f(p); assert os.path.isfile(p) and open(p).read() == 'x'",
+    ),
+    "files of the test's": (
+        "def f(p):\n    return open(p).read()\n",
+        "from pathlib import Path; Path('/tmp/q').write_text('z'); assert f('/tmp/q') == 'z'",
+    ),
     "arguments of an exception": (
         "def f():\n    raise KeyError('a')\n",
         "try: f()\n    except KeyError as e: assert e.args == ('a',)",
@@ -355,6 +371,15 @@ UNKNOWN = {
     "what is sent into a generator": (
         "def f():\n    got = yield 1\n    yield got\n",
         "g = f(); next(g); assert g.send(5) == 5",
+    ),
+    "file that a library reads for the test": (
+        "import numpy as np\ndef f():\n    np.save('/tmp/a.npy', np.ones(2))\n",
+        "import numpy as np\n    f()\n    try: assert np.load('/tmp/a.npy').sum() == 7\n"
+        "    except BaseException: pass",
+    ),
+    "files that a test lists": (
+        WRITES + "    return p\n",
+        "import glob; f(); assert glob.glob('/tmp/*.txt') == []",
     ),
     "own dataclass as a mapping": (
         "from dataclasses import dataclass\n@dataclass\nclass R:\n    n: int = 1\n" + GIVES_OWN,

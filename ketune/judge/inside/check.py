@@ -72,7 +72,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     entry_point = bundle["entry_point"]
     peer = Peer(channel, strict=True, describe=check_failure)
     peer.sends_random_state = test.seeds
-    guard.install()
+    guard.install(peer._report)
     names = _ready(peer, entry_point)
     _lend(peer, scope, [name for name in test.free if name in names and name != entry_point])
     candidate = None
