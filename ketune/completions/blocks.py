@@ -1,7 +1,7 @@
 """A block of an answer's code, and how it is completed by the others."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -75,47 +75,59 @@ def _needed(blocks: Sequence[Block], missing: set[str], entry_point: str) -> lis
     """Source of the statements of `blocks` that bind or fill a missing name, in their order.
 
     What the last block binds counts, examples after all others and sketches after all in full;
-    star imports may bind anything. Nothing that runs the entry point is taken.
+    star imports may bind anything. Nothing that runs the entry point is taken. In linear time.
     """
     statements = [
-        (block, node)
+        _Statement(block, node, lines)
         for block in blocks
         if block.tree is not None
+        for lines in [block.code.split("\n")]
         for node in block.tree.body
         if not (_runs(node, entry_point) or isinstance(node, ast.Return))
     ]
-    ranked = sorted(
+    by_name: dict[str, list[int]] = {}
+    for i in sorted(
         range(len(statements)),
-        key=lambda i: (
-            statements[i][0].is_example,
-            is_sketch(statements[i][0].code, statements[i][1]),
-            -i,
-        ),
-    )
-    taken: dict[int, Block] = {}
-    origin: dict[str, Block] = {}
-    grown = True
-    while grown:
-        grown = False
-        for i in ranked:
-            block, node = statements[i]
-            names = changed(node) & missing
-            # One block gives all statements of a name: another has another version of it.
-            names = {name for name in names if origin.setdefault(name, block) is block}
-            if i in taken or not (names or _is_star(node)):
+        key=lambda i: (statements[i].block.is_example, statements[i].is_sketch, -i),
+    ):
+        for name in statements[i].names:
+            by_name.setdefault(name, []).append(i)
+    taken = {i for i, statement in enumerate(statements) if _is_star(statement.node)}
+    pending, known = sorted(missing), {*missing, entry_point}
+    asked: set[tuple[str, int, int]] = set()
+    while pending:
+        binders = by_name.get(pending.pop(), [])
+        # One block gives all statements of a name: another has another version of it.
+        origin = statements[binders[0]].block if binders else None
+        for i in binders:
+            statement = statements[i]
+            sketched = statement.is_sketch and any(j in taken for j in binders)
+            if i in taken or statement.block is not origin or sketched:
                 continue
-            if is_sketch(block.code, node) and any(j in taken for j in _binders(statements, names)):
-                continue
-            taken[i] = block
-            missing |= free_names(_source(block.code, node)) - {entry_point}
-            grown = True
-    return list(
-        dict.fromkeys(_source(statements[i][0].code, statements[i][1]) for i in sorted(taken))
-    )
+            taken.add(i)
+            if statement.place not in asked:  # statements that share a line have one source
+                asked.add(statement.place)
+                new = free_names(statement.source) - known
+                known |= new
+                pending += sorted(new)
+    return list(dict.fromkeys(statements[i].source for i in sorted(taken)))
 
 
-def _binders(statements: Sequence[tuple[Block, ast.stmt]], names: set[str]) -> Iterable[int]:
-    return (j for j, (_, node) in enumerate(statements) if changed(node) & names)
+class _Statement:
+    """A statement of a block: what it changes, and its lines."""
+
+    def __init__(self, block: Block, node: ast.stmt, lines: Sequence[str]) -> None:
+        self.block, self.node = block, node
+        self.names = changed(node)
+        self.is_sketch = is_sketch(lines, node)
+        first = min([node.lineno, *(n.lineno for n in getattr(node, "decorator_list", []))])
+        self.place: tuple[str, int, int] = (block.source, first, node.end_lineno or first)
+        self.lines = lines
+
+    @cached_property
+    def source(self) -> str:
+        _, first, last = self.place
+        return "\n".join(self.lines[first - 1 : last])
 
 
 def _runs(node: ast.stmt, entry_point: str) -> bool:
@@ -127,12 +139,6 @@ def _runs(node: ast.stmt, entry_point: str) -> bool:
 
 def _is_star(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
-
-
-def _source(code: str, node: ast.stmt) -> str:
-    """The lines of a statement; statements that share a line come together."""
-    first = min([node.lineno, *(n.lineno for n in getattr(node, "decorator_list", []))])
-    return "\n".join(code.split("\n")[first - 1 : node.end_lineno])
 
 
 def _without_future(code: str) -> tuple[list[str], str]:

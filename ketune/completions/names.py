@@ -7,7 +7,7 @@ import ast
 import builtins
 import re
 import symtable
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from ketune.completions.indentation import indent
@@ -36,18 +36,20 @@ def definition(code: str, tree: ast.Module, name: str) -> Definition | None:
     assignment that uses it. A sketch has no body, or `...` or a comment in place of a part of it.
     """
     found: Definition | None = None
+    lines = code.split("\n")
     for node in scope(tree.body) if name else ():
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() if node.name == name:
-                found = "sketch" if is_sketch(code, node) else "whole"
+                found = "sketch" if is_sketch(lines, node) else "whole"
             case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
                 if name in stored(node) and name not in loaded([value]):
                     found = "whole"
     return found
 
 
-def is_sketch(code: str, node: ast.stmt) -> bool:
-    """Whether a function or class of `code` has no body, or leaves a part of it out."""
+def is_sketch(lines: Sequence[str], node: ast.stmt) -> bool:
+    """Whether a function or class has no body, or leaves a part of it out; `lines` are those of the
+    code that it stands in."""
     if not isinstance(node, _DEFINITIONS):
         return False
     if all(_is_placeholder(statement) for statement in node.body):
@@ -56,8 +58,7 @@ def is_sketch(code: str, node: ast.stmt) -> bool:
         return False
     if any(_is_ellipsis(inner) for inner in scope(node.body)):
         return True
-    lines = code.split("\n")[node.lineno - 1 : node.end_lineno]
-    return bool(_LEFT_OUT.search("\n".join(lines)))
+    return bool(_LEFT_OUT.search("\n".join(lines[node.lineno - 1 : node.end_lineno])))
 
 
 def scope(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -39,6 +39,24 @@ def test_time_grows_with_the_text_and_no_more(unit: str) -> None:
     assert time.process_time() - start < 5
 
 
+HELPERS = {
+    "each needs the next": "\n".join(f"def a{i}(x): return a{i + 1}(x)" for i in range(2500)),
+    "one line": ";".join(f"a{i} = a{i + 1}" for i in range(5000)),
+    "one name": "\n".join(f"a0.append(a{i})" for i in range(4000)),
+    "sketches": "\n".join(f"def a0(x):\n    a{i}()\n    ..." for i in range(2500)),
+    "versions": "\n".join(f"def f(x): return {i}" for i in range(3500)),
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_time_grows_with_the_helpers_and_no_more(name: str) -> None:
+    start = time.process_time()
+    chosen = "def f(x):\n    return a0(x)"
+    code = extract_code(f"```python\n{HELPERS[name]}\n```\n```python\n{chosen}\n```", "f")
+    assert code.endswith(chosen)
+    assert time.process_time() - start < 5
+
+
 @pytest.mark.parametrize(
     "helper",
     [
