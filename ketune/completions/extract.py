@@ -9,24 +9,26 @@ Indentation is kept: `stitch` decides what it means.
 """
 
 import html
-import json
 import re
 from collections.abc import Sequence
 
 from ketune.completions.blocks import Block, complete
+from ketune.completions.enclosed import from_json, in_spans, in_words, span_alone
 from ketune.completions.indentation import MAX_CODE, aligned, dedent, parse
-from ketune.completions.literals import inside_strings
+from ketune.completions.listings import (
+    with_plain_spaces,
+    without_magic,
+    without_numbers,
+    without_prompts,
+)
 from ketune.completions.markdown import Fenced, fenced_blocks, with_fences
 from ketune.completions.names import Definition
 from ketune.completions.prose import code_runs, is_code, is_code_line, without_words
 from ketune.completions.reasoning import strip_reasoning
 
-_JSON_KEYS = ("code", "solution", "completion", "answer", "python", "program", "implementation")
-_MAGIC = re.compile(r"^[ \t]*(?:[!%]|\$ |(?:pip3?|conda|apt(?:-get)?) install\b).*$")
-_PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?: |$)")
 _PATCHES = {"diff", "patch"}  # they are not applied: what to is not known
 _MAX_BLOCKS = 200  # blocks of one answer that are looked at; the last ones
-_ZERO_WIDTH = "\ufeff"
+_ZERO_WIDTH = re.compile("[\ufeff\u200b\u2060]")
 
 
 def extract_code(completion: str, entry_point: str) -> str:
@@ -35,24 +37,28 @@ def extract_code(completion: str, entry_point: str) -> str:
     `entry_point` is the name the code should define ("" where there is none); it chooses among
     several blocks. The result may be a whole module, a function, or a function's body.
     """
-    text = completion.replace(_ZERO_WIDTH, "").replace("\r\n", "\n").replace("\r", "\n")
-    text = strip_reasoning(text)
-    return _trim(_code_in(_from_json(text) or text, entry_point)) if text.strip() else ""
+    text = _ZERO_WIDTH.sub("", completion).replace("\r\n", "\n").replace("\r", "\n")
+    text = strip_reasoning(with_plain_spaces(text))
+    code = from_json(text, entry_point) or text
+    return _trim(_code_in(code, entry_point)) if text.strip() else ""
 
 
 def _code_in(text: str, entry_point: str) -> str:
     found, outside = fenced_blocks(with_fences(text))
-    if not found:
-        whole = text.strip("\n")
-        tree = parse(aligned(whole) or "")
-        if tree is not None and is_code(tree):
-            return without_words(whole, tree)
+    if not found and (code := _all_code(text, entry_point)):
+        return code
     found = [part for part in found if part.content.strip()][-_MAX_BLOCKS:]
     fenced = [
         block for part in found if part.is_python for block in _read(part.content, entry_point)
     ]
     if chosen := _defining(fenced, "whole"):
         return complete(chosen, fenced, outside)
+    enclosed = [
+        Block(_code_in(code, entry_point) if "```" in code else code, entry_point)
+        for code in in_words(text, entry_point)
+    ]
+    if chosen := _defining(enclosed, "whole"):
+        return complete(chosen, [*fenced, *enclosed])
     runs = [Block(run, entry_point) for run in code_runs(outside)]
     # Code under the tag of something else counts only where it is the definition.
     mislabelled = [
@@ -60,10 +66,28 @@ def _code_in(text: str, entry_point: str) -> str:
         for part in found
         if not part.is_python and part.tag not in _PATCHES and entry_point in part.content
     ]
-    for blocks in (runs, mislabelled):
+    spans = [Block(span, entry_point) for span in in_spans(outside)]
+    for blocks in (runs, mislabelled, spans):
         if chosen := _defining(blocks, "whole"):
             return complete(chosen, [*fenced, *runs])
-    return _broken(fenced, runs, outside, entry_point) or _undefined(fenced, runs, found, outside)
+    if code := _broken(fenced, runs, outside, entry_point):
+        return code
+    code = _undefined(fenced, runs, found, outside)
+    return code or (enclosed[-1].source if enclosed else "")
+
+
+def _all_code(text: str, entry_point: str) -> str:
+    """The code of an answer without fences that is nothing but code, a session or a listing; ""
+    where it is something else."""
+    whole = span_alone(text) or text.strip("\n")
+    tree = parse(aligned(whole) or "")
+    if tree is not None and is_code(tree):
+        return without_words(whole, tree)
+    for repair in (without_prompts, without_numbers):
+        repaired = Block(repair(whole), entry_point)
+        if repaired.definition == "whole" or repaired.is_body:
+            return repaired.source
+    return ""
 
 
 def _broken(fenced: Sequence[Block], runs: Sequence[Block], outside: str, entry_point: str) -> str:
@@ -103,49 +127,13 @@ def _read(content: str, entry_point: str) -> list[Block]:
     block = Block(content, entry_point)
     if block.tree is not None or len(content) > MAX_CODE:
         return [block]
-    for repair in (_without_magic, _without_prompts, html.unescape):
+    for repair in (without_magic, without_prompts, without_numbers, html.unescape):
         repaired = Block(repair(content), entry_point)
         if repaired.is_code:
             return [repaired]
     runs = [Block(run, entry_point) for run in code_runs(content)]
     whole = any(run.definition == "whole" or run.is_body for run in runs)
     return runs if whole else [block]
-
-
-def _without_magic(code: str) -> str:
-    """A notebook's cell without its `!` and `%` lines; where one is all of a suite, `pass`."""
-    inside = inside_strings(code)
-    return "\n".join(
-        line[: len(line) - len(line.lstrip())] + "pass"
-        if _MAGIC.match(line) and i not in inside
-        else line
-        for i, line in enumerate(code.split("\n"))
-    )
-
-
-def _without_prompts(code: str) -> str:
-    """What was typed in an interactive session: lines after >>> and `...`, without the results."""
-    if ">>>" not in code:
-        return code
-    lines = [line for line in code.split("\n") if _PROMPT.match(line)]
-    return "\n".join(_PROMPT.sub("", line, count=1) for line in lines)
-
-
-def _from_json(text: str) -> str | None:
-    """The code of an answer that is one JSON object or string, else None."""
-    stripped = text.strip()
-    fences, outside = fenced_blocks(stripped) if stripped.startswith("```json") else ([], "")
-    if len(fences) == 1 and fences[0].tag == "json" and not outside.strip():
-        stripped = fences[0].content.strip()
-    if not stripped.startswith(("{", '"')):
-        return None
-    try:
-        value = json.loads(stripped)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(value, dict):
-        value = next((value[key] for key in _JSON_KEYS if isinstance(value.get(key), str)), None)
-    return value if isinstance(value, str) else None
 
 
 def _defining(blocks: Sequence[Block], kind: Definition) -> Block | None:

@@ -58,7 +58,7 @@ _STATEMENT = re.compile(
 )
 _ENCLOSED = re.compile(
     r"<(pre)\b[^<>]{0,200}>\s*(?:<code\b[^<>]{0,200}>)?|<(code|python)\b[^<>]{0,200}>|\[(PYTHON)\]"
-    r"|<\|(python_start)\|>|(\\begin\{(?:lstlisting|verbatim|minted)\})(?:[\[{][^\]}\n]{0,80}[\]}])*"
+    r"|<(parameter)=\w{0,80}>|<\|(python_start)\|>|(\\begin\{(?:lstlisting|verbatim|minted)\})(?:[\[{][^\]}\n]{0,80}[\]}])*"
 )
 _HTML_TAG = re.compile(r"</?(?:code|span|br|b|i)\b[^<>]{0,200}>")
 _LOOK_AHEAD = 8  # fences that a string literal may hold before its block counts as unclosed

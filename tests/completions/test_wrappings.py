@@ -16,6 +16,16 @@ B = "    y = x + 1\n    return math.floor(y)"
 W = "import math\ndef f(x):\n    return math.floor(x)"
 STUB = 'import math\n\ndef f(x):\n    """Add one."""\n'
 T = "```"
+
+
+def numbered(form: str, before: int = 0) -> str:
+    """F as a listing, one blank line without its number."""
+    lines = F.split("\n")
+    return "\n".join(
+        form.format(before + i, line) if i != 2 else "" for i, line in enumerate(lines, 1)
+    )
+
+
 C = {
     "usage": f"{T}python\n{F}\n{T}\nUsage:\n{T}python\nfrom my_module import f\n\nprint(f(2))\n{T}",
     "tests": f"{T}python\n{F}\n{T}\nTests:\n{T}python\nimport pytest\nfrom solution import f\n\ndef test_f():\n    assert f(1) == 2\n{T}",
@@ -94,6 +104,47 @@ C = {
     "json wrapped": json.dumps({"code": F}),
     "json fenced": f"{T}json\n" + json.dumps({"explanation": "adds", "code": F}) + f"\n{T}",
     "json string": json.dumps(F),
+    "json after words": "Here is the code:\n\n" + json.dumps({"code": F}) + "\n\nIt adds one.",
+    "json fenced after words": f"So:\n{T}json\n"
+    + json.dumps({"why": "x", "code": F}, indent=1)
+    + f"\n{T}",
+    "json python_code": json.dumps({"python_code": F, "python_version": "3.11"}),
+    "json pythonCode": json.dumps({"explanation": "import this", "pythonCode": F}),
+    "json solution_code": json.dumps({"thoughts": "def it", "solution_code": B}),
+    "json by file": json.dumps({"files": [{"name": "a.py", "content": F}]}),
+    "json line ends": '{"code": "' + F + '"}',
+    "json line ends after words": 'So: {"code": "' + F + '"} Done.',
+    "json of a fence": json.dumps({"answer": f"So:\n{T}python\n{F}\n{T}"}),
+    "json of a body": "So: " + json.dumps({"code": B}),
+    "tool call": "<tool_call>\n"
+    + json.dumps({"name": "run", "arguments": {"code": F}})
+    + "\n</tool_call>",
+    "tool call in text": "I run it.\n"
+    + json.dumps([{"function": {"name": "run", "arguments": json.dumps({"source": F})}}]),
+    "tool call mistral": "[TOOL_CALLS]" + json.dumps([{"name": "run", "arguments": {"code": F}}]),
+    "tool call xml": f"<tool_call>\n<function=run>\n<parameter=code>\n{F}\n</parameter>\n</function>\n</tool_call>",
+    "ipython": f"{T}\n"
+    + "In [1]: import math\n\nIn [2]: %matplotlib inline\n\nIn [3]: def f(x):\n   ...:     y = x + 1\n"
+    + f"   ...:     return math.floor(y)\n   ...:\n\nIn [4]: f(2)\nOut[4]: 3\n{T}",
+    "ipython no fence": "So:\n\nIn [1]: import math\nIn [2]: def f(x):\n   ...:     return math.floor(x + 1)\n"
+    "   ...:\nIn [3]: f(2)\nOut[3]: 3\n",
+    "prompt no fence": ">>> import math\n>>> def f(x):\n...     return math.floor(x + 1)\n...\n>>> f(2)\n3\n",
+    "numbered colon": f"{T}python\n" + numbered("{}: {}") + f"\n{T}",
+    "numbered bar": f"{T}python\n" + numbered("{:>2} | {}") + f"\n{T}",
+    "numbered tight": numbered("{}|{}"),
+    "numbered spaces": f"{T}\n" + numbered("{:>3}  {}") + f"\n{T}",
+    "numbered tab": "Listing:\n\n" + numbered("{:>6}\t{}") + "\n\nIt adds one.",
+    "numbered left": numbered("{:<4}{}"),
+    "numbered left one": numbered("{} {}"),
+    "numbered from 9": f"{T}\n" + numbered("{}. {}", 8) + f"\n{T}",
+    "nbsp": F.replace("    ", "\u00a0" * 4),
+    "nbsp fenced": f"{T}python\n{F}\n{T}".replace(" ", "\u00a0"),
+    "other spaces": f"{T}python\n{F}\n{T}".replace("    ", "\u3000\u2003\u202f "),
+    "zero width": f"{T}python\n{F}\n{T}".replace("    ", "\u200b    "),
+    "inline": "`def f(x): return x + 1`",
+    "inline body": "`return x + 1`",
+    "inline twice": "``def f(x): return x + 1``.",
+    "inline in words": "Use `x` and `def f(x): return x + 1`, as asked.",
     "magic": f"{T}python\n!pip install qiskit\n%matplotlib inline\n{F}\n{T}",
     "pip": f"{T}python\npip install qiskit\n\n{F}\n{T}",
     "prompt": f"{T}python\n"
@@ -179,6 +230,28 @@ def test_reasoning_of_every_family_is_no_answer(name: str) -> None:
     if opening:
         assert strip_reasoning(draft) == ""
         assert extract_code(draft, "f") == ""
+
+
+OWN = {
+    "spaces in a text": (f"def f(x):\n    return '\u00a0a\u3000{T}'", "\u00a0a\u3000```"),
+    "json in a body": ('Like this:\n\n    y = {"code": "x"}\n    return y["code"]\n\nDone.', "x"),
+    "numbers of a text": ("def f(x):\n    return '''\n1: a\n2: b'''", "\n1: a\n2: b"),
+    "a session in a text": ("def f(x):\n    '''\n    >>> f(1)\n    2\n    '''\n    return 5", 5),
+    "a span beside code": (
+        f"`def f(x): return 1` is wrong.\n{T}python\ndef f(x): return 2\n{T}",
+        2,
+    ),
+    "json beside code": (
+        f'{T}python\ndef f(x): return 2\n{T}\n{{"code": "def f(x): return 1"}}',
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_looks_like_a_wrapping_is_the_answers_own(name: str) -> None:
+    text, value = OWN[name]
+    assert answer(text) == value
 
 
 WRONG = {
