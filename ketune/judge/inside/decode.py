@@ -333,7 +333,9 @@ class Decoder:
 
     def _as(self, name: str, bases: list[str], node: Node) -> Any:
         value = self.decode(node)
-        if type(value) not in _ATOMS:
+        cls = type(value)
+        own = f"{cls.__module__}.{cls.__qualname__}"
+        if cls not in _ATOMS and own not in self.bare(bases)[:1]:
             objects.remember(objects.Origin(value, *self._origin(name, bases), self.report))
         return value
 

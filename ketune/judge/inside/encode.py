@@ -147,7 +147,8 @@ class Encoder:
         if isinstance(value, np.ma.MaskedArray):
             raise Unencodable("a masked array")
         if kind := registry().by_class.get(cls):
-            return self._object(kind, value, number)
+            node = self._object(kind, value, number)
+            return ["as", *_origin(cls), node] if kind.results else node
         if cls in ENDING:
             return ["iterator", number, [self.encode(item) for item in value]]
         if cls in LAZY and not self.within:

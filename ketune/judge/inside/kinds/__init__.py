@@ -33,7 +33,8 @@ class Kind:
     """A type on the list.
 
     `take(value, encoder)` gives the parts of a value, each a node; `make(decoder, *parts)` checks
-    them and makes a new object, which must be exactly of one of `classes` or `results`.
+    them and makes a new object, which must be exactly of one of `classes` or `results`: with results
+    it may be of another class than the value.
     `update(existing, fresh)` gives an object that the test holds the content of a fresh one, where
     its attributes do not tell it all. A subclass that defines one of `unless` is not taken so.
     Objects of classes that are made for them derive from `stand_in`.

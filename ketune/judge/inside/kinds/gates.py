@@ -571,6 +571,7 @@ KINDS = [
         (Gate, library.MCXVChain, library.MCXRecursive, library.MCXGrayCode),
         _take_gate,
         _make_gate,
+        results=(Gate,),
     ),
     Kind("Instruction", (Instruction,), _take_gate, _make_instruction),
     Kind(

@@ -46,4 +46,4 @@ def _classes() -> tuple[type, ...]:
     )
 
 
-KINDS = [Kind("Image", _classes(), _take, _make)]
+KINDS = [Kind("Image", _classes(), _take, _make, results=(Image.Image,))]
