@@ -12,18 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _SUBJECTS = (
-    *("standard", "arrays", "parameters", "expressions", "gates", "circuits", "operators"),
-    *(
-        "results",
-        "targets",
-        "noise",
-        "devices",
-        "passes",
-        "graphs",
-        "tables",
-        "pictures",
-        "figures",
-    ),
+    *("standard", "arrays", "parameters", "expressions", "gates", "control", "circuits"),
+    *("operators", "results", "targets", "noise", "devices", "passes", "graphs", "tables"),
+    *("pictures", "figures"),
 )
 _BITS = {"Qubit", "AncillaQubit", "Clbit"}
 
@@ -33,8 +24,8 @@ class Kind:
     """A type on the list.
 
     `take(value, encoder)` gives the parts of a value, each a node; `make(decoder, *parts)` checks
-    them and makes a new object, which must be exactly of one of `classes` or `results`: with results
-    it may be of another class than the value.
+    them and makes a new object, which must be exactly of one of `classes` or `results`; of a kind
+    with results it may be of another class than the value.
     `update(existing, fresh)` gives an object that the test holds the content of a fresh one, where
     its attributes do not tell it all. A subclass that defines one of `unless` is not taken so.
     Objects of classes that are made for them derive from `stand_in`.

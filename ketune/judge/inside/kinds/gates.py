@@ -1,4 +1,4 @@
-"""Gates and other instructions.
+"""Gates.
 
 A class of Qiskit's own is made by its constructor from plain arguments. Every other gate, of the
 program's own class too, crosses as what it does: its name, parameters and definition, a circuit;
@@ -13,29 +13,17 @@ from qiskit._accelerate.circuit import StandardGate
 from qiskit.circuit import (
     AnnotatedOperation,
     Barrier,
-    BreakLoopOp,
-    ClassicalRegister,
-    Clbit,
-    ContinueLoopOp,
     ControlledGate,
     ControlModifier,
-    Delay,
-    ForLoopOp,
     Gate,
-    IfElseOp,
     Instruction,
     InverseModifier,
-    Measure,
     Operation,
     PowerModifier,
     QuantumCircuit,
-    Reset,
     Store,
-    SwitchCaseOp,
-    WhileLoopOp,
     library,
 )
-from qiskit.circuit.controlflow import CASE_DEFAULT, BoxOp
 from qiskit.quantum_info import Operator, Pauli, SparseObservable, SparsePauliOp
 from qiskit.synthesis import LieTrotter, QDrift, SuzukiTrotter
 
@@ -44,18 +32,18 @@ from ketune.judge.inside.encode import Encoder, Unencodable
 from ketune.judge.inside.kinds import Kind
 from ketune.judge.inside.kinds.expressions import EXPRESSIONS
 from ketune.judge.inside.kinds.parameters import EXPRESSIONS as FORMULAS
-from ketune.judge.inside.kinds.parameters import SYMBOLS, parameter
+from ketune.judge.inside.kinds.parameters import parameter
 from ketune.judge.inside.wire import Node, Refused
 
 STANDARD: dict[str, Any] = {gate.name: gate for gate in StandardGate.all_gates()}
 _STANDARD_CLASSES = {gate.gate_class.__name__: gate.gate_class for gate in STANDARD.values()}
-_MAX_QUBITS = 10_000
+MAX_QUBITS = 10_000
 # What makes a subclass another gate than its base.
 _BEHAVIOUR = ("_define", "__array__", "definition")
 _COMPARED = 6  # qubits up to which a gate's matrix is compared with its definition
 
 
-def _singletons(cls: Any, *arguments: Any) -> tuple[type, ...]:
+def singletons(cls: Any, *arguments: Any) -> tuple[type, ...]:
     """The class, and that of its shared instance."""
     return tuple({cls, type(cls(*arguments))})
 
@@ -69,7 +57,7 @@ def label(decoder: Decoder, node: Node) -> str | None:
 def _take_standard(value: Any, encoder: Encoder) -> list[Node]:
     cls = next(base for base in type(value).__mro__ if base in _STANDARD_CLASSES.values())
     state = getattr(value, "ctrl_state", None)
-    return [cls.__name__, encoder.parts(map(_plain, value.params)), value.label, state]
+    return [cls.__name__, encoder.parts(map(plain, value.params)), value.label, state]
 
 
 def _make_standard(decoder: Decoder, name: Node, params: Node, text: Node, state: Node) -> Any:
@@ -84,13 +72,13 @@ def _make_standard(decoder: Decoder, name: Node, params: Node, text: Node, state
     return gate
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A number as Python's own."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _take_params(value: Any, encoder: Encoder) -> list[Node]:
-    return encoder.parts(map(_plain, value.params))
+    return encoder.parts(map(plain, value.params))
 
 
 def _make_params(decoder: Decoder, nodes: Node) -> list[Any]:
@@ -158,7 +146,7 @@ def _make_gate(
     text: Node,
     definition: Node,
 ) -> Any:
-    width = decoder.integer(qubits, 0, _MAX_QUBITS)
+    width = decoder.integer(qubits, 0, MAX_QUBITS)
     gate = Gate(decoder.text(name), width, [], label(decoder, text))
     return _complete(decoder, gate, params, definition, (width, decoder.integer(clbits, 0, 0)))
 
@@ -172,7 +160,7 @@ def _make_instruction(
     text: Node,
     definition: Node,
 ) -> Any:
-    size = decoder.integer(qubits, 0, _MAX_QUBITS), decoder.integer(clbits, 0, _MAX_QUBITS)
+    size = decoder.integer(qubits, 0, MAX_QUBITS), decoder.integer(clbits, 0, MAX_QUBITS)
     instruction = Instruction(decoder.text(name), *size, [], label(decoder, text))
     return _complete(decoder, instruction, params, definition, size)
 
@@ -215,7 +203,7 @@ def _make_controlled(
     if not isinstance(gate, Gate):
         raise Refused("a controlled gate of something else than a gate")
     made = gate.control(
-        decoder.integer(count, 1, _MAX_QUBITS),
+        decoder.integer(count, 1, MAX_QUBITS),
         label=label(decoder, text),
         ctrl_state=decoder.integer(state),
         annotated=False,
@@ -250,7 +238,7 @@ def _simple(
 
     def nodes(value: Any, encoder: Encoder) -> list[Node]:
         return [
-            encoder.array(item) if isinstance(item, np.ndarray) else encoder.part(_plain(item))
+            encoder.array(item) if isinstance(item, np.ndarray) else encoder.part(plain(item))
             for item in take(value)
         ]
 
@@ -267,7 +255,7 @@ def _reals(decoder: Decoder, node: Node) -> Any:
 
 
 _READERS: dict[str, Callable[[Decoder, Node], Any]] = {
-    "count": lambda decoder, node: decoder.integer(node, 0, _MAX_QUBITS),
+    "count": lambda decoder, node: decoder.integer(node, 0, MAX_QUBITS),
     "integers": _integers,
     "reals": _reals,
     "optional integers": lambda decoder, node: decoder.optional(
@@ -328,7 +316,7 @@ def _make_preparation(
     decoder: Decoder, node: Node, qubits: Node, inverse: Node, text: Node
 ) -> library.StatePreparation:
     content = _content(decoder, node)
-    width = decoder.integer(qubits, 0, _MAX_QUBITS) if type(content) is int else None
+    width = decoder.integer(qubits, 0, MAX_QUBITS) if type(content) is int else None
     return library.StatePreparation(
         content, width, inverse=decoder.flag(inverse), label=label(decoder, text)
     )
@@ -338,7 +326,7 @@ def _make_initialize(
     decoder: Decoder, node: Node, qubits: Node, _: Node, text: Node
 ) -> library.Initialize:
     content = _content(decoder, node)
-    width = decoder.integer(qubits, 0, _MAX_QUBITS) if type(content) is int else None
+    width = decoder.integer(qubits, 0, MAX_QUBITS) if type(content) is int else None
     made = library.Initialize(content, width)
     made.label = label(decoder, text)
     return made
@@ -354,7 +342,7 @@ def _take_evolution(value: Any, encoder: Encoder) -> list[Node]:
         raise Unencodable(f"an evolution by {name}")
     return [
         encoder.part(value.operator),
-        encoder.part(_plain(value.time)),
+        encoder.part(plain(value.time)),
         value.label,
         name,
         [int(synthesis.order), int(synthesis.reps)],
@@ -416,142 +404,12 @@ def _make_annotated(decoder: Decoder, base: Node, modifiers: Node) -> AnnotatedO
             made.append(PowerModifier(decoder.real(amount)))
         else:
             made.append(
-                ControlModifier(decoder.integer(amount, 0, _MAX_QUBITS), decoder.integer(state))
+                ControlModifier(decoder.integer(amount, 0, MAX_QUBITS), decoder.integer(state))
             )
     operation = decoder.decode(base)
     if not isinstance(operation, Operation):
         raise Refused("an annotated operation of something else")
     return AnnotatedOperation(operation, made)
-
-
-def _take_delay(value: Any, encoder: Encoder) -> list[Node]:
-    return [encoder.part(_plain(value.params[0])), value.unit]
-
-
-def _make_delay(decoder: Decoder, duration: Node, unit: Node) -> Delay:
-    value = decoder.decode(duration)
-    if type(value) not in EXPRESSIONS:
-        value = parameter(decoder, duration)
-    return Delay(value, decoder.choice(unit, ("dt", "ps", "ns", "us", "ms", "s", "expr")))
-
-
-# Control flow. A condition is an expression, or a bit or register and its value.
-
-
-def _take_condition(value: Any, encoder: Encoder) -> Node:
-    if isinstance(value, tuple):
-        return ["equals", encoder.part(value[0]), int(value[1])]
-    return ["holds", encoder.part(value), 0]
-
-
-def _make_condition(decoder: Decoder, node: Node) -> Any:
-    name, target, value = decoder.bare(node)
-    if decoder.choice(name, ("equals", "holds")) == "holds":
-        return decoder.of(target, *EXPRESSIONS)
-    return decoder.of(target, Clbit, ClassicalRegister), decoder.integer(value)
-
-
-def _block(decoder: Decoder, node: Node) -> QuantumCircuit:
-    circuit: QuantumCircuit = decoder.of(node, QuantumCircuit)
-    return circuit
-
-
-def _make_if(decoder: Decoder, condition: Node, yes: Node, no: Node, text: Node) -> IfElseOp:
-    return IfElseOp(
-        _make_condition(decoder, condition),
-        _block(decoder, yes),
-        decoder.optional(lambda node: _block(decoder, node), no),
-        label(decoder, text),
-    )
-
-
-def _take_if(value: Any, encoder: Encoder) -> list[Node]:
-    yes, no = (*value.params, None)[:2]
-    return [
-        _take_condition(value.condition, encoder),
-        encoder.part(yes),
-        encoder.part(no),
-        value.label,
-    ]
-
-
-def _take_for(value: Any, encoder: Encoder) -> list[Node]:
-    indexes, variable, body = value.params
-    if isinstance(indexes, range):
-        node = ["range", indexes.start, indexes.stop, indexes.step]
-    else:
-        node = ["list", *map(int, indexes)]
-    return [node, encoder.part(variable), encoder.part(body), value.label]
-
-
-def _make_for(decoder: Decoder, indexes: Node, variable: Node, body: Node, text: Node) -> ForLoopOp:
-    name, *bounds = decoder.bare(indexes)
-    values = [decoder.integer(bound, -(1 << 62)) for bound in bounds]
-    decoder.choice(name, ("range", "list"))
-    symbol = decoder.optional(lambda node: decoder.of(node, *SYMBOLS), variable)
-    return ForLoopOp(
-        range(*values) if name == "range" else tuple(values),
-        symbol,
-        _block(decoder, body),
-        label(decoder, text),
-    )
-
-
-def _take_switch(value: Any, encoder: Encoder) -> list[Node]:
-    cases = [
-        [
-            [None if case is CASE_DEFAULT else encoder.part(_plain(case)) for case in values],
-            encoder.part(block),
-        ]
-        for values, block in value.cases_specifier()
-    ]
-    return [encoder.part(value.target), cases, value.label]
-
-
-def _make_switch(decoder: Decoder, target: Node, cases: Node, text: Node) -> SwitchCaseOp:
-    made = []
-    for case in decoder.bare(cases):
-        values, block = decoder.bare(case)
-        keys = [
-            CASE_DEFAULT if key is None else decoder.of(key, int, bool)
-            for key in decoder.bare(values)
-        ]
-        made.append((tuple(keys), _block(decoder, block)))
-    subject = decoder.of(target, Clbit, ClassicalRegister, *EXPRESSIONS)
-    return SwitchCaseOp(subject, made, label=label(decoder, text))
-
-
-def _take_box(value: Any, encoder: Encoder) -> list[Node]:
-    if value.annotations:
-        raise Unencodable("a box with annotations")
-    duration = value.duration
-    return [encoder.part(value.body), encoder.part(_plain(duration)), value.unit, value.label]
-
-
-def _make_box(decoder: Decoder, body: Node, duration: Node, unit: Node, text: Node) -> BoxOp:
-    value = decoder.decode(duration)
-    if value is not None and type(value) not in EXPRESSIONS:
-        value = decoder.real(duration)
-    units = ("dt", "ps", "ns", "us", "ms", "s", "expr")
-    return BoxOp(
-        _block(decoder, body),
-        value,
-        decoder.optional(decoder.choice, unit, units),
-        label(decoder, text),
-    )
-
-
-def _loop_exit(cls: Any) -> Kind:
-    return Kind(
-        cls.__name__,
-        (cls,),
-        lambda value, _: [value.num_qubits, value.num_clbits, value.label],
-        lambda decoder, qubits, clbits, text: cls(
-            decoder.integer(qubits, 0, _MAX_QUBITS),
-            decoder.integer(clbits, 0, _MAX_QUBITS),
-            label=label(decoder, text),
-        ),
-    )
 
 
 _STANDARD_TYPES = tuple(
@@ -581,19 +439,6 @@ KINDS = [
         _make_controlled,
         results=(Gate, *_STANDARD_TYPES, library.MCXGate, library.MCPhaseGate),
     ),
-    Kind(
-        "Measure",
-        _singletons(Measure),
-        lambda value, _: [value.label],
-        lambda decoder, text: Measure(label=label(decoder, text)),
-    ),
-    Kind(
-        "Reset",
-        _singletons(Reset),
-        lambda value, _: [value.label],
-        lambda decoder, text: Reset(label=label(decoder, text)),
-    ),
-    Kind("Delay", (Delay,), _take_delay, _make_delay),
     _simple(Barrier, lambda value: [value.num_qubits, value.label], "count", "label"),
     _simple(Store, lambda value: [value.lvalue, value.rvalue], "formula", "formula"),
     _simple(
@@ -626,7 +471,7 @@ KINDS = [
         lambda value: [value.label, value.ctrl_state],
         "label",
         "state",
-        results=_singletons(library.C4XGate),
+        results=singletons(library.C4XGate),
     ),
     *(
         _simple(
@@ -707,21 +552,4 @@ KINDS = [
     Kind("Initialize", (library.Initialize,), _take_preparation, _make_initialize),
     Kind("PauliEvolution", (library.PauliEvolutionGate,), _take_evolution, _make_evolution),
     Kind("AnnotatedOperation", (AnnotatedOperation,), _take_annotated, _make_annotated),
-    Kind("IfElseOp", (IfElseOp,), _take_if, _make_if),
-    Kind(
-        "WhileLoopOp",
-        (WhileLoopOp,),
-        lambda value, encoder: [
-            _take_condition(value.condition, encoder),
-            encoder.part(value.params[0]),
-            value.label,
-        ],
-        lambda decoder, condition, body, text: WhileLoopOp(
-            _make_condition(decoder, condition), _block(decoder, body), label(decoder, text)
-        ),
-    ),
-    Kind("ForLoopOp", (ForLoopOp,), _take_for, _make_for),
-    Kind("SwitchCaseOp", (SwitchCaseOp,), _take_switch, _make_switch),
-    Kind("BoxOp", (BoxOp,), _take_box, _make_box),
-    *map(_loop_exit, (BreakLoopOp, ContinueLoopOp)),
 ]
