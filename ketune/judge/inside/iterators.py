@@ -24,6 +24,7 @@ LAZY = (
 )
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _EXACT = 8  # items that are fetched one by one, at first; later an eighth of all before
+_MOST = 10_000  # items fetched at once
 
 
 class Source:
@@ -39,7 +40,7 @@ class Source:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        items: list[Any] = []
+        count, items = min(count, _MOST), []
         try:
             for item in itertools.islice(self.iterator, count):
                 items.append(item)
@@ -60,7 +61,7 @@ def remote_items(
     is sent or thrown into a generator."""
     taken, more = 0, True
     while more:
-        answer = fetch(1 + taken // _EXACT)
+        answer = fetch(min(1 + taken // _EXACT, _MOST))
         if type(answer) is not tuple or [type(part) for part in answer] != [list, bool]:
             raise Refused(f"a {type(answer).__name__} for items of an iterator")
         items, more = answer
