@@ -92,6 +92,7 @@ _MESSAGES = {
     "output_no_text": "speak(('return', 2, [], ['x']))",
     "change_unknown": "give(7, (5, ('list', 0, [])))",
     "change_number": "give(7, (0, 2))",
+    "change_into_what_cannot_cross": "give(7, (0, ['as', 'R', [], ['opaque', 1, 'x']]))",
     "change_number_in_place": "give(7, (0, ('namespace', 0, [('real', 2)])))",
     "pickle_eval": (
         "import pickle\nclass E:\n    def __reduce__(self):\n        return eval, ('exit()',)\n"

@@ -241,6 +241,12 @@ LOST = {
         "def f():\n    return D(2), E.A\n",
         "d, e = f(); assert (str(d), str(e)) == ('D(n=2)', 'E.A')",
     ),
+    "equality of a dataclass and of an enum": (
+        "import enum\nfrom dataclasses import dataclass\n@dataclass\nclass D:\n    n: int\n"
+        "class E(enum.Enum):\n    A = 1\n    B = 2\n"
+        "def f():\n    return D(2), E.A, E.B\n",
+        "d, a, b = f(); assert d == f()[0] and a == f()[1] != b and {a: 1}[f()[1]] == 1",
+    ),
     "what an own class is not": (
         "class R:\n    def __init__(self):\n        self.n = 1\ndef f():\n    return R()\n",
         "r = f(); assert not isinstance(r, (dict, list)) and isinstance(r, object) and r.n == 1",
@@ -359,6 +365,15 @@ UNKNOWN = {
     "own length": (
         OWN + "    def __len__(self):\n        return 3\n" + GIVES_OWN,
         "assert len(f()) == 3",
+    ),
+    "own order of a dataclass": (
+        "from dataclasses import dataclass\n@dataclass(order=True)\nclass R:\n    n: int = 1\n"
+        "def f():\n    return [R(2), R(1)]\n",
+        "assert [r.n for r in sorted(f())] == [1, 2]",
+    ),
+    "own flags": (
+        "import enum\nclass R(enum.Flag):\n    A = 1\n    B = 2\ndef f():\n    return R.A\n",
+        "assert bool(f() & f())",
     ),
     "own equality": (
         OWN + "    def __eq__(self, other):\n        return other == 3\n" + GIVES_OWN,

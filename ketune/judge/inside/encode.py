@@ -7,7 +7,6 @@ stays behind: a handle crosses in its place (`opaque`).
 
 import asyncio
 import dataclasses
-import enum
 import functools
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -234,11 +233,8 @@ class Encoder:
         }
         # What it has and does not cross, its functions too: their use is no fault of the answer.
         names = {*dir(cls), *map(str, attributes)}
-        own = [
-            name
-            for name in sorted({*names, "__getattr__"} - data.keys())
-            if (_overrides(cls, name) if trusted.is_special(name) else name in names)
-        ]
+        own = [name for name in sorted(names - data.keys()) if not trusted.is_special(name)]
+        own += [name for name in sorted({*OPERATORS, "__getattr__"}) if _overrides(cls, name)]
         methods: list[Node] = []
         if self.open:
             methods = [
@@ -278,12 +274,10 @@ def _origin(cls: type) -> list[Node]:
 
 
 def _overrides(cls: type, name: str) -> bool:
-    """Whether a class itself defines an operator, rather than `dataclasses` or `enum` for it."""
-    if name not in OPERATORS and name != "__getattr__":
-        return False
-    base = next((base for base in cls.__mro__[:-1] if name in vars(base)), enum.Enum)
-    code = getattr(vars(base).get(name), "__code__", None)
-    return base is not enum.Enum and getattr(code, "co_filename", "") != _GENERATED
+    """Whether a class defines an operator; equality as `dataclasses` write it is that of data."""
+    found = next((vars(base)[name] for base in cls.__mro__[:-1] if name in vars(base)), None)
+    written = getattr(getattr(found, "__code__", None), "co_filename", "") == _GENERATED
+    return found is not None and not (written and name == "__eq__")
 
 
 def _shown(value: Any, how: str, *arguments: str) -> str:
