@@ -3,6 +3,7 @@
     python -m benchmarks.prepare --peer DIR    # DIR: a checkout of samuellimabraz/quantum-assistant
     python -m benchmarks.prepare --memory
     python -m benchmarks.prepare --noop
+    python -m benchmarks.prepare --large
 
 Rows are made here at the published dataset's counts, 5,837 + 1,239 + 1,290 rows of which 3,774 have
 an image of their own. An image is a circuit diagram of 640 to 1000 by 180 to 700 pixels, drawn with
@@ -16,6 +17,9 @@ Both sides shrink each image to 640 pixels by Lanczos and write it once, and bot
 what ours writes. The peer alone keeps every decoded image of a split in memory and hashes an image
 by encoding it once more. Ours alone checks every row against the contract, compiles its code, looks
 for benchmark tasks and siblings, and measures.
+
+`--large` needs 12 GB of disk and 16 GB of memory, most of it for the plain way beside ours: pandas
+reads the file, Pillow decodes each image whole, shrinks it by Lanczos and writes it, on one core.
 """
 
 import argparse
@@ -26,8 +30,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -38,6 +43,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
 from ruamel.yaml import YAML
+
+from ketune.sources.columns import RAW_SCHEMA
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PUBLISHED = {"train": 5837, "validation": 1239, "test": 1290}
@@ -51,6 +58,15 @@ from finetune import DatasetPreparer, FinetuneConfig, ImageConfig
 image = ImageConfig(format=sys.argv[4])
 config = FinetuneConfig(dataset_path=sys.argv[2], output_dir=sys.argv[3], image=image)
 DatasetPreparer(config).prepare()
+"""
+PLAIN = """
+import io, sys
+import pandas
+from PIL import Image
+for number, stored in enumerate(pandas.read_parquet(sys.argv[1])["image"]):
+    image = Image.open(io.BytesIO(stored["bytes"])).convert("RGB")
+    image.thumbnail((640, 640), Image.Resampling.LANCZOS)
+    image.save(f"{sys.argv[2]}/{number}.png")
 """
 
 
@@ -132,22 +148,50 @@ def write_source(directory: Path, rows: int, images: int) -> None:
 
     `images` is how many distinct ones there are; where it is less, they come round again.
     """
-    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    texts = ("question", "answer", "category", "type", "test_code", "entry_point", "source")
-    schema = pa.schema([(name, pa.string()) for name in texts] + [("image", image)])
     pictures = [picture(number) for number in range(images)]
     number = 0
     for split, published in PUBLISHED.items():
         path = directory / f"{split}-00000-of-00001.parquet"
-        with pq.ParquetWriter(path, schema) as writer:
+        with pq.ParquetWriter(path, RAW_SCHEMA) as writer:
             for chunk in _chunks(number, round(rows * published / ROWS)):
                 drawn = [_drawn(n) for n in chunk]
                 batch = [
                     row(n, None if at is None else pictures[at % images])
                     for n, at in zip(chunk, drawn, strict=True)
                 ]
-                writer.write_table(pa.Table.from_pylist(batch, schema))
+                writer.write_table(pa.Table.from_pylist(batch, RAW_SCHEMA))
                 number = chunk.stop
+
+
+def noise(number: int, side: int) -> bytes:
+    """A PNG of noise, which nothing compresses: 3 bytes a pixel."""
+    buffer = io.BytesIO()
+    image = Image.frombytes("RGB", (side, side), Random(number).randbytes(3 * side * side))
+    image.save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
+def photograph(number: int, grain: Image.Image) -> bytes:
+    """A JPEG of soft forms and the grain of a sensor."""
+    forms = Image.frombytes("RGB", (60, 34), Random(number).randbytes(3 * 60 * 34))
+    buffer = io.BytesIO()
+    Image.blend(forms.resize(grain.size), grain, 0.1).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def write_large(directory: Path, rows: int, draw: Callable[[int], bytes], group: int) -> None:
+    """A source of `rows` training rows with an image each, in row groups of `group` rows."""
+    number = 0
+    for split, count in {"train": rows, "validation": 2, "test": 2}.items():
+        path = directory / f"{split}-00000-of-00001.parquet"
+        with pq.ParquetWriter(path, RAW_SCHEMA) as writer:
+            for start in range(0, count, group):
+                parts = []
+                for _ in range(start, min(start + group, count)):
+                    part = pa.RecordBatch.from_pylist([row(number, draw(number))], RAW_SCHEMA)
+                    parts.append(part)
+                    number += 1
+                writer.write_table(pa.Table.from_batches(parts), row_group_size=group)
 
 
 def _chunks(first: int, count: int) -> Iterator[range]:
@@ -161,8 +205,8 @@ def _drawn(number: int) -> int | None:
     return before if after > before else None
 
 
-def make_workspace(root: Path, source: Path) -> None:
-    """A directory in which our stages run on `source`, which is ingested."""
+def make_workspace(root: Path, source: Path) -> Measured:
+    """A directory in which our stages run on `source`; what ingesting it took."""
     root.mkdir()
     benchmarks = REPOSITORY / "data/benchmarks"
     shutil.copytree(benchmarks, root / "data/benchmarks", ignore=shutil.ignore_patterns(".dvc"))
@@ -174,7 +218,7 @@ def make_workspace(root: Path, source: Path) -> None:
         print("without the benchmark files, which are not here: dvc --cd data/benchmarks pull")
         params["benchmarks"] = here
     yaml.dump(params, root / "params.yaml")
-    run_stage(root, "ingest")
+    return run_stage(root, "ingest")
 
 
 def run_stage(root: Path, stage: str) -> Measured:
@@ -284,6 +328,28 @@ def memory(work: Path) -> None:
     print(f"100,000 rows take {peaks[1] / peaks[0]:.2f} times the memory of 10,000")
 
 
+def large(work: Path) -> None:
+    """Peak memory and time of large images, and of the plain way with them."""
+    grain = Image.effect_noise((3840, 2160), 100).convert("RGB")
+    cases = {
+        "300 PNGs of 11 MB": (300, partial(noise, side=1920), 100),
+        "a row group of 3 GB": (3000, partial(noise, side=580), 3000),
+        "1,200 JPEGs of 4K": (1200, partial(photograph, grain=grain), 100),
+    }
+    for name, (rows, draw, group) in cases.items():
+        case = work / name
+        (case / "source").mkdir(parents=True)
+        (case / "plain").mkdir()
+        write_large(case / "source", rows, draw, group)
+        file = case / "source/train-00000-of-00001.parquet"
+        print(f"{name}: {file.stat().st_size / 1e9:.1f} GB")
+        report("  ingest", [make_workspace(case / "ours", case / "source")])
+        report("  prepare", [run_stage(case / "ours", "prepare")])
+        plain = [sys.executable, "-c", PLAIN, str(file), str(case / "plain")]
+        report("  pandas and Pillow", [measure(plain, case)])
+        shutil.rmtree(case)
+
+
 def noop(work: Path, rows: int, repeats: int) -> None:
     """`dvc repro prepare` with nothing to do on the full-size data, less that of an empty project.
 
@@ -323,6 +389,7 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="a checkout of the peer's repository")
     parser.add_argument("--memory", action="store_true", help="memory at 10,000 and 100,000 rows")
     parser.add_argument("--noop", action="store_true", help="`dvc repro` with nothing to do")
+    parser.add_argument("--large", action="store_true", help="memory and time of large images")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the comparison")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -334,6 +401,8 @@ def main() -> None:
             against_peer(options.peer.resolve(), Path(work), options.rows, options.repeats)
         if options.memory:
             memory(Path(work))
+        if options.large:
+            large(Path(work))
         if options.noop:
             noop(Path(work) / "noop", options.rows, options.repeats)
 

@@ -1,6 +1,7 @@
 """Files of rows, parquet or Arrow streams, read a bounded number of bytes at a time."""
 
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,9 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, OSError) and error.errno:  # not Arrow's own complaint
+            reason = os.strerror(error.errno)
+            raise StageError(f"{path}: cannot be opened ({reason}); make it readable") from None
         raise StageError(f"{path}: {_explain(path, reason)}") from None
 
 

@@ -25,7 +25,8 @@ from ketune.tasks.kinds import SPLITS, Split
 
 # As `push_to_hub` names shards; older versions of it append a fingerprint.
 _SHARD = re.compile(r"-(\d+)-of-(\d+)(?:-[0-9a-f]+)?\.parquet$")
-_COPY = re.compile(r"(?: ?\(\d+\)| - Copy| copy)(?: ?\(?\d+\)?)?\.parquet$")
+# As browsers and file managers name a second copy, in any language.
+_COPY = re.compile(r"(?: ?\(\d+\)| - \w+| copy)(?: ?\(?\d+\)?)?\.parquet$")
 # Beyond any picture that is decoded (MAX_PIXELS), below what would fill the memory.
 _MAX_IMAGE_BYTES = 256 * 2**20
 
@@ -65,18 +66,25 @@ def resolve_directory(source: str) -> Path:
 def locate_directory(source: str) -> Located:
     """The split files of a local dataset directory.
 
-    Raises StageError: no such directory, a file, a missing split or shard.
+    Raises StageError: no such directory, a file, a missing split or shard, rows in both forms.
     """
     directory = resolve_directory(source)
+    names = [
+        path.relative_to(directory).as_posix()
+        for pattern in ("*", "data/*")
+        for path in directory.glob(pattern)
+    ]
     if (directory / "state.json").is_file():
         raise StageError(
             f"data.source {source!r} holds a single split; save a DatasetDict of "
             f"{', '.join(SPLITS)}"
         )
     if (directory / "dataset_dict.json").is_file():
+        if both := [name for name in names if any(_belongs(name, split) for split in SPLITS)]:
+            raise StageError(
+                f"{directory}: has what save_to_disk wrote and {min(both)!r}; keep one of the two"
+            )
         return _locate_arrow(directory)
-    names = [path.relative_to(directory).as_posix() for path in directory.glob("*.parquet")]
-    names += [path.relative_to(directory).as_posix() for path in directory.glob("data/*.parquet")]
     chosen = select_files(names, str(directory))
     files = {split: [directory / name for name in chosen[split]] for split in SPLITS}
     return Located(files, directory)
@@ -113,12 +121,17 @@ def write_raw(directory: Path, located: Located) -> dict[Split, int]:
 def select_files(names: Iterable[str], where: str) -> dict[Split, list[str]]:
     """Files of each split among `names` (relative, `/`-separated), in order of their shards.
 
-    Raises StageError naming `where`: a split without files, or with some of its shards missing.
+    Raises StageError naming `where`: a split without files, with some of its shards missing, with
+    others that repeat rows, or with one whose name would hide it.
     """
     known = sorted(set(names))
     chosen: dict[Split, list[str]] = {}
     for split in SPLITS:
-        found = [name for name in known if _belongs(PurePosixPath(name), split)]
+        found = [name for name in known if _belongs(name, split)]
+        if hidden := [name for name in known if name not in found and _looks_like(name, split)]:
+            raise StageError(
+                f"{where}: {hidden[0]!r} is not read; name it {split}-*.parquet, or remove it"
+            )
         if not found:
             raise StageError(
                 f"{where}: no {split}-*.parquet, flat or in data/; "
@@ -129,8 +142,15 @@ def select_files(names: Iterable[str], where: str) -> dict[Split, list[str]]:
     return chosen
 
 
-def _belongs(name: PurePosixPath, split: Split) -> bool:
-    return str(name.parent) in {".", "data"} and name.match(f"{split}-*.parquet")
+def _belongs(name: str, split: Split) -> bool:
+    path = PurePosixPath(name)
+    return str(path.parent) in {".", "data"} and path.match(f"{split}-*.parquet")
+
+
+def _looks_like(name: str, split: Split) -> bool:
+    """Whether a file holds rows of `split` by its name, but for capitals or the missing number."""
+    lower = name.lower()
+    return _belongs(lower, split) or lower in {f"{split}.parquet", f"data/{split}.parquet"}
 
 
 def _check_shards(names: list[str], where: str) -> None:
@@ -138,7 +158,9 @@ def _check_shards(names: list[str], where: str) -> None:
     if len(folders) > 1:
         raise StageError(f"{where} has files both flat and in data/; keep one set")
     if copies := [name for name in names if _COPY.search(name)]:
-        raise StageError(f"{where} has {copies[0]!r}, a second copy by its name; remove it")
+        raise StageError(
+            f"{where} has {copies[0]!r}, a second copy by its name; remove or rename it"
+        )
     matches = [_SHARD.search(name) for name in names]
     shards = [(int(match[1]), int(match[2])) for match in matches if match]
     if not shards:
@@ -154,7 +176,10 @@ def _check_shards(names: list[str], where: str) -> None:
             f"{where} has {len(shards)} files for {len(numbers)} of {total} shards "
             f"({', '.join(names[:3])}): an older upload beside the new one? keep one set"
         )
-    if len(numbers) != total:
+    # Counted from 0, as `datasets` does, or from 1.
+    if max(numbers) - (min(numbers) > 0) >= total:
+        raise StageError(f"{where} has shards {sorted(numbers)} of {total}; keep one set")
+    if len(numbers) < total:
         raise StageError(f"{where} has {len(numbers)} of {total} shards; copy the others too")
 
 
@@ -187,13 +212,18 @@ def _locate_arrow(directory: Path) -> Located:
 def _data_files(state: Path) -> list[str]:
     """The files that a split's state.json lists. Raises StageError when it is not datasets' own."""
     try:
-        names = [entry["filename"] for entry in json.loads(state.read_bytes())["_data_files"]]
-        if all(PurePosixPath(name).name == name for name in names) and len(names) == len({*names}):
+        value = json.loads(state.read_bytes())
+        names = [entry["filename"] for entry in value["_data_files"]]
+        plain = all(PurePosixPath(name).name == name and name.isprintable() for name in names)
+        if value.get("_indices_data_files"):  # as old versions of `datasets` chose rows
+            reason = "a file of indices chooses among the rows"
+        elif plain and len(names) == len({*names}):
             return names
-        reason = f"_data_files lists {names}"
-    except (OSError, ValueError) as error:
+        else:
+            reason = f"_data_files lists {names}"
+    except (OSError, ValueError, RecursionError) as error:
         reason = f"not readable JSON: {error}"
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, AttributeError):
         reason = "no _data_files of file names"
     raise StageError(
         f"{state}: not as `DatasetDict.save_to_disk` writes it ({reason:.160}); save it again"

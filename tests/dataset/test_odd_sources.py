@@ -52,7 +52,15 @@ REST = ["validation-0.parquet", "test-0.parquet"]
         (["train-0.parquet", "train-0 (1).parquet"], "second copy"),
         (["train-0.parquet", "train-0 - Copy.parquet"], "second copy"),
         (["train-0.parquet", "train-0 copy 2.parquet"], "second copy"),
+        (["train-0.parquet", "train-0 - Kopie.parquet"], "second copy"),
         (["train-00000-of-00001.parquet", "train-old.parquet"], "beside numbered shards"),
+        (["train-00000-of-00002.parquet", "train-00002-of-00002.parquet"], r"shards \[0, 2\] of 2"),
+        (["train-00000-of-00001.parquet", "train-1-of-1.parquet"], r"shards \[0, 1\] of 1"),
+        (["train-00005-of-00001.parquet"], r"shards \[5\] of 1"),
+        (["train-a.parquet", "train.parquet"], "'train.parquet' is not read"),
+        (["train-a.parquet", "Train-b.parquet"], "'Train-b.parquet' is not read"),
+        (["train-a.parquet", "train-b.PARQUET"], "'train-b.PARQUET' is not read"),
+        (["data/train-a.parquet", "data/train.parquet"], "'data/train.parquet' is not read"),
     ],
 )
 def test_shards_that_miss_or_repeat_rows_are_refused(names: list[str], problem: str) -> None:
@@ -66,6 +74,7 @@ def test_shards_that_miss_or_repeat_rows_are_refused(names: list[str], problem: 
         ["train-00000-of-00002-9e5ae8fee4c0aba0.parquet", "train-00001-of-00002-0c4a.parquet"],
         ["train-00001-of-00002.parquet", "train-00002-of-00002.parquet"],
         ["train-a.parquet", "train-b.parquet"],
+        ["data/train-a.parquet"],
     ],
 )
 def test_whole_sets_of_shards_are_taken(names: list[str]) -> None:
@@ -147,13 +156,31 @@ def test_a_data_url_is_decoded(tmp_path: Path) -> None:
     "state",
     ["{}", "[]", "null", "{", '{"_data_files": [1]}', '{"_data_files": [{"filename": null}]}',
      '{"_data_files": [{"filename": "../../x.arrow"}]}',
-     '{"_data_files": [{"filename": "a.arrow"}, {"filename": "a.arrow"}]}'],
+     '{"_data_files": [{"filename": "a.arrow"}, {"filename": "a.arrow"}]}',
+     '{"_data_files": [{"filename": "\\u0000"}]}', "[" * 100_000,
+     '{"_data_files": [{"filename": "data-00000-of-00001.arrow"}],'
+     ' "_indices_data_files": [{"filename": "indices.arrow"}]}'],
 )  # fmt: skip
 def test_a_state_file_of_another_tool_is_named(tmp_path: Path, state: str) -> None:
     source = write_arrow(tmp_path / "source", good_splits(3))
     (source / "validation" / "state.json").write_text(state)
     with pytest.raises(StageError, match=r"validation/state.json: not as .*save_to_disk"):
         locate_directory(str(source))
+
+
+def test_rows_in_two_forms_are_refused(tmp_path: Path) -> None:
+    source = write_parquet(write_arrow(tmp_path / "source", good_splits(3)), good_splits(3))
+    with pytest.raises(StageError, match=r"save_to_disk wrote and 'test-.*keep one of the two"):
+        locate_directory(str(source))
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_corrupt(tmp_path: Path) -> None:
+    source = write_parquet(tmp_path / "source", good_splits(3))
+    path = source / "train-00000-of-00001.parquet"
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(StageError, match=r"train-.*: cannot be opened \(No such file"):
+        ingest(source, tmp_path / "raw")
 
 
 @pytest.mark.parametrize("form", ["arrow", "parquet"])

@@ -289,7 +289,7 @@ def test_single_split_on_disk_is_explained(tmp_path: Path) -> None:
         (["train-00000-of-00002.parquet"], "1 of 2 shards"),
         (["train-00000-of-00001.parquet", "train-00000-of-00002.parquet"], "mixes"),
         (["train-0.parquet", "data/train-0.parquet"], "both flat and in data/"),
-        (["other/train-0.parquet", "train.parquet"], "no train-"),
+        (["other/train-0.parquet"], "no train-"),
     ],
 )
 def test_incomplete_or_ambiguous_files_are_refused(names: list[str], problem: str) -> None:
