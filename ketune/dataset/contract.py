@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ketune.dataset.syntax import binds, compile_problem, nodes, parse
+from ketune.dataset.syntax import binds, compiled, nodes, parse
 from ketune.tasks.kinds import Category, SampleType
 
 # Several times what fits any training length; also bounds the work of the Python parser.
@@ -47,7 +47,7 @@ _TEMPLATE_TOKEN = re.compile(
 # Beside white space and the categories control and format: fillers, variation selectors, the empty
 # braille cell and others that are drawn as nothing.
 _BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffc\U000e0100-\U000e01ef]"
 )
 _BLANK_CATEGORIES = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -174,12 +174,13 @@ def _violation(reason: str, field: str, message: str) -> PydanticCustomError:
 def _check_answer(sample_type: str, question: str, answer: str, entry_point: str) -> None:
     program = reference_program(sample_type, question, answer)
     is_stub = sample_type == "function_completion"
-    if problem := compile_problem(program):
-        stub = compile_problem(question) if is_stub else None
-        if stub:
+    code = compiled(program)
+    if isinstance(code, str):
+        stub = compiled(question) if is_stub else None
+        if isinstance(stub, str):
             raise _violation("stub_syntax", "question", f"the stub does not compile: {stub}")
-        raise _violation("answer_syntax", "answer", f"the program does not compile: {problem}")
-    if not binds(program, entry_point):
+        raise _violation("answer_syntax", "answer", f"the program does not compile: {code}")
+    if not binds(code, entry_point):
         field = "question" if is_stub else "answer"
         message = f"{entry_point} is not defined at the top level"
         raise _violation("entry_point_undefined", field, message)
@@ -203,7 +204,7 @@ def _check_body(program: str, question: str, entry_point: str) -> None:
 def _check_test(test_code: str) -> None:
     if not test_code.strip():
         raise _violation("missing_test", "test_code", "a code row needs a test")
-    if problem := compile_problem(test_code):
+    if isinstance(problem := compiled(test_code), str):
         raise _violation("test_syntax", "test_code", f"the test does not compile: {problem}")
     tree = parse(test_code)
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -1,10 +1,11 @@
 """Python source as a syntax tree, parsed once for all the rules that look at it. Nothing runs."""
 
 import ast
+import dis
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from symtable import symtable
+from types import CodeType
 
 # How deep a syntax tree may nest. CPython gives up at about 2,900 levels, how many exactly hangs on
 # the caller's stack; what is taken must not hang on it, so this is a little less.
@@ -39,8 +40,8 @@ def parse(source: str) -> ast.Module | str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def compile_problem(source: str) -> str | None:
-    """Why CPython does not compile a module, None if it does. Nothing is executed."""
+def compiled(source: str) -> CodeType | str:
+    """The code of a module, or why CPython does not compile it. Nothing is executed."""
     tree = parse(source)
     if isinstance(tree, str):
         return tree
@@ -48,14 +49,13 @@ def compile_problem(source: str) -> str | None:
         # The compiler refuses what the parser lets pass, such as `return` outside a function. From
         # the text: a tree handed over may nest three times less.
         with warnings.catch_warnings(action="ignore"):
-            compile(source, "<row>", "exec", dont_inherit=True)
+            return compile(source, "<row>", "exec", dont_inherit=True)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except (RecursionError, MemoryError):
         return _TOO_DEEP
     except ValueError as error:
         return f"{type(error).__name__}: {error}"
-    return None
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -67,20 +67,21 @@ def nodes(tree: ast.AST) -> Sequence[ast.AST]:
     return found
 
 
-def binds(source: str, name: str) -> bool:
-    """Whether running a module that compiles can bind `name` at its top level.
+def binds(module: CodeType, name: str) -> bool:
+    """Whether running a module can bind `name` at its top level.
 
-    A `global` statement counts wherever it stands: its function may be called.
+    A `global` name counts wherever it is assigned: its function may be called.
     """
-    with warnings.catch_warnings(action="ignore"):
-        top = symtable(source, "<row>", "exec")
-    if name in top.get_identifiers():
-        symbol = top.lookup(name)
-        if symbol.is_assigned() or symbol.is_imported():
+    codes = [module]
+    for code in codes:
+        codes += [value for value in code.co_consts if isinstance(value, CodeType)]
+        stores = {"STORE_GLOBAL", "STORE_NAME"} if code is module else {"STORE_GLOBAL"}
+        # Most have no such name at all.
+        if name in code.co_names and any(
+            step.opname in stores and step.argval == name for step in dis.get_instructions(code)
+        ):
             return True
-    tree = parse(source)
-    found = () if isinstance(tree, str) else nodes(tree)
-    return any(isinstance(node, ast.Global) and name in node.names for node in found)
+    return False
 
 
 def _children(node: ast.AST) -> list[ast.AST]:

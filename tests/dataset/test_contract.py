@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ketune.dataset.contract import MAX_CHARACTERS, Row, Violation, check_row
 from ketune.dataset.fingerprints import code_keys
-from ketune.dataset.syntax import compile_problem, parse
+from ketune.dataset.syntax import compiled, parse
 from tests.dataset.published import TEXT, completion_row, generation_row, qa_row
 
 METHOD = "class Solution:\n    def make_0(self):\n        return 0"
@@ -40,7 +40,7 @@ BAD_ROWS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     (generation_row(), {"answer": INNER}, "answer", "entry_point_undefined"),
     (generation_row(), {"answer": LOCAL}, "answer", "entry_point_undefined"),
     (qa_row(), {"question": "\u200b\ufeff\u200b"}, "question", "blank"),
-    (qa_row(), {"answer": "\u3164 \u2800\ufe0f\u00ad\u180e"}, "answer", "blank"),
+    (qa_row(), {"answer": "\u3164 \u2800\ufe0f\ufffc\u00ad\u180e"}, "answer", "blank"),
     (generation_row(), {"answer": "def make_0(:"}, "answer", "answer_syntax"),
     (generation_row(), {"answer": "return 3"}, "answer", "answer_syntax"),
     (generation_row(), {"answer": "-" * 50_000 + "1"}, "answer", "answer_syntax"),
@@ -148,11 +148,30 @@ def test_a_template_token_never_passes(token: str, before: str, after: str, fiel
         "try:\n    pass\nfinally:\n    def make_0(): return 0",
         "(a, [make_0, b]) = (1, [2, 3])",
         "if (make_0 := print): pass",
+        "[make_0 := print for _ in range(1)]",
         "def install():\n    global make_0\n    def make_0(): return 0\ninstall()",
     ],
 )
 def test_whatever_binds_the_entry_point_at_the_top_level_is_kept(answer: str) -> None:
     assert isinstance(check(generation_row() | {"answer": answer}), Row)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "make_0: int",
+        "def install():\n    global make_0\ninstall()",
+        "class Maker:\n    def make_0(self): return 0",
+        "class Maker:\n    make_0 = print",
+        "def install():\n    make_0 = print\ninstall()",
+        "[make_0 for make_0 in range(1)]",
+        "if False:\n    def make_0(): return 0",
+    ],
+)
+def test_what_only_looks_like_the_entry_point_is_refused(answer: str) -> None:
+    violation = check(generation_row() | {"answer": answer})
+    assert isinstance(violation, Violation)
+    assert (violation.field, violation.reason) == ("answer", "entry_point_undefined")
 
 
 DEEP = {
@@ -175,7 +194,7 @@ def test_how_deep_code_may_nest_does_not_hang_on_the_callers_stack() -> None:
         if depth:
             return at_depth(depth - 1, answer)
         parse.cache_clear()
-        compile_problem.cache_clear()
+        compiled.cache_clear()
         return check(generation_row() | {"answer": answer})
 
     for terms in range(2440, 3200, 45):
@@ -183,7 +202,7 @@ def test_how_deep_code_may_nest_does_not_hang_on_the_callers_stack() -> None:
         assert at_depth(0, answer) == at_depth(60, answer)
 
 
-@given(st.text(alphabet="\u200b\u200c\u2060\ufeff\u00ad \t\n\u3000\u2800\ufe0f", max_size=9))
+@given(st.text(alphabet="\u200b\u200c\u2060\ufeff\u00ad \t\n\u3000\u2800\ufe0f\ufffc", max_size=9))
 def test_text_that_shows_nothing_is_blank_and_one_letter_is_not(nothing: str) -> None:
     blank = check(qa_row() | {"question": nothing})
     assert isinstance(blank, Violation)
