@@ -3,9 +3,10 @@
 import io
 import re
 import warnings
+import zlib
 from contextlib import AbstractContextManager, nullcontext
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from ketune.dataset.contract import Violation
 from ketune.runtime import StageError
@@ -33,7 +34,7 @@ _HEADS = (
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript"),
     (rb"\xff\x0a|\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000"),
-    (rb"\x00\x00[\x01\x02]\x00", "an icon"),
+    (rb"\x00\x00[\x01\x02]\x00[^\x00]\x00", "an icon"),
     (rb"8BPS", "PSD"),
     (rb"P[1-7]\s", "PNM"),
     (rb"PK\x03\x04", "a zip archive"),
@@ -54,6 +55,10 @@ _UPRIGHT = {
 }
 _SWAPS_SIDES = {5, 6, 7, 8}
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+# What besides the chunks in capitals, which a PNG cannot do without, says how it looks.
+_PNG_KEPT = {b"tRNS", b"eXIf"}
+
 
 def decode(
     data: bytes, max_size: int, large: AbstractContextManager[object] | None = None
@@ -71,11 +76,15 @@ def decode(
     try:
         # What Pillow would warn of on stderr is refused with its row, or harmless metadata.
         with warnings.catch_warnings(action="ignore"):
-            opened = Image.open(io.BytesIO(data), formats=_FORMATS)
+            opened = Image.open(io.BytesIO(_without_metadata(data)), formats=_FORMATS)
             if refused := _check_header(opened):
                 return refused
+            if opened.format == "PNG":
+                _scale_transparent_colour(opened, data[len(_PNG) + 16])
             size = fit(opened.size, max_size)
             opened.draft(None, (_DRAFT * size[0], _DRAFT * size[1]))
+            if not isinstance(opened.info.get("xmp"), bytes):  # loading a TIFF searches it
+                opened.info.pop("xmp", None)
             is_large = opened.width * opened.height > LARGE_PIXELS
             with large if is_large and large else nullcontext():
                 opened.load()
@@ -112,8 +121,40 @@ def _check_header(image: Image.Image) -> Violation | None:
     if image.mode == "F":
         return Violation("image", "image_mode", "has floating-point samples")
     if image.mode == "I":
-        return Violation("image", "image_mode", "has 32-bit samples, of which none is the white")
+        message = "has 32-bit or signed samples, of which none is the white"
+        return Violation("image", "image_mode", message)
     return None
+
+
+def _without_metadata(data: bytes) -> bytes:
+    """A PNG without the sound chunks that its pixels do not need, or any other file as it is.
+
+    Pillow refuses pictures for them: a source of 1 MB that a drawing carries, an odd resolution.
+    """
+    if not data.startswith(_PNG):
+        return data
+    kept, at = [_PNG], len(_PNG)
+    while at < len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4])
+        kind, chunk = data[at + 4 : at + 8], data[at:end]
+        if kind[:1].isupper() or kind in _PNG_KEPT or not _is_sound(chunk):
+            kept.append(chunk)
+        at = end
+    return b"".join(kept)
+
+
+def _is_sound(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _scale_transparent_colour(image: Image.Image, depth: int) -> None:
+    """Give a PNG's transparent colour in samples of 8 bits, as Pillow gives the pixels."""
+    colour = image.info.get("transparency")
+    scale = {2: 85, 4: 17, 16: 1 / 256}.get(depth, 1)
+    if isinstance(colour, tuple):
+        image.info["transparency"] = tuple(int(sample * scale) for sample in colour)
+    elif isinstance(colour, int) and image.mode != "P":
+        image.info["transparency"] = int(colour * scale)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -128,7 +169,8 @@ def _orientation(image: Image.Image) -> int:
 def _on_white(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         # Keep the high byte. Pillow's own conversion clips at 255 instead.
-        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        scale, offset = _high_byte(image)
+        image = image.convert("I").point(lambda value: value * scale + offset).convert("L")
     if not image.has_transparency_data:
         # convert() copies even what is RGB.
         return image if image.mode == "RGB" else image.convert("RGB")
@@ -140,6 +182,16 @@ def _on_white(image: Image.Image) -> Image.Image:
     white = Image.new("RGB", rgba.size, "white")
     white.paste(rgba, mask=alpha)
     return white
+
+
+def _high_byte(image: Image.Image) -> tuple[float, float]:
+    """What makes 8 bits of the samples of 16 bits. A TIFF's may be of 12, or white at 0."""
+    tags = getattr(image, "tag_v2", {})
+    white = 4095 if tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,) else 65535
+    scale = 256 / (white + 1)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        return -scale, white * scale
+    return scale, 0.0
 
 
 def _what_it_is(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -52,6 +53,78 @@ def test_odd_metadata_costs_no_pixels_and_no_orientation(kind: str) -> None:
             odd = canonical_image(photo(exif((tag, number, value), SIX), kind), 640)
             assert isinstance(odd, CanonicalImage), (hex(tag), number, odd)
             assert odd.name == plain.name, (hex(tag), number)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(depth: int, colour: int, row: bytes, *extra: bytes, rows: int = 2) -> bytes:
+    """A PNG of 4 pixels a row."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, rows, depth, colour, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress((b"\0" + row) * rows))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + body + chunk(b"IEND", b"")
+
+
+def tiff(bits: int, white_is_zero: bool, samples: bytes, *tags: tuple[int, int, int]) -> bytes:
+    """A TIFF of 4 pixels; `tags` are (tag, type, value)."""
+    own = [(256, 3, 4), (257, 3, 1), (258, 3, bits), (262, 3, int(not white_is_zero))]
+    own += [(273, 4, 8), (277, 3, 1), (278, 3, 1), (279, 4, len(samples)), *tags]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, v) for tag, kind, v in sorted(own))
+    directory = struct.pack("<H", len(own)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(samples)) + samples + directory
+
+
+def grey(data: bytes) -> list[int]:
+    image = canonical_image(data, 640)
+    assert isinstance(image, CanonicalImage), image
+    assert (image.pixels == image.pixels[:1, :, :1]).all()
+    return [int(value) for value in image.pixels[0, :, 0]]
+
+
+@pytest.mark.parametrize("vast", [False, True])
+def test_chunks_beside_a_pngs_pixels_cost_nothing(vast: bool) -> None:
+    plain = grey(png(8, 0, b"\0\x50\xa0\xff"))
+    text = zlib.compress(bytes(3_000_000)) if vast else b"?"
+    for kind in (b"zTXt", b"iTXt", b"iCCP", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"acTL", b"fcTL"):
+        for start in (b"mxfile\0\0", b"mxfile\0\1\0\0\0", b""):
+            assert grey(png(8, 0, b"\0\x50\xa0\xff", chunk(kind, start + text))) == plain, kind
+    damaged = bytearray(chunk(b"tEXt", b"a\0b"))
+    damaged[9] ^= 1
+    assert isinstance(canonical_image(png(8, 0, bytes(4), bytes(damaged)), 640), Violation)
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "row", "transparent"),
+    [
+        (2, 0, b"\x1b", b"\0\1"),  # 0 1 2 3
+        (4, 0, b"\x05\xaf", b"\0\5"),
+        (8, 0, b"\0\x55\xaa\xff", b"\0\x55"),
+        (16, 0, b"\0\0\x55\x12\xaa\xaa\xff\xff", b"\x55\x12"),
+        (
+            16,
+            2,
+            b"".join(3 * s for s in (b"\0\0", b"U\x12", b"\xaa\xaa", b"\xff\xff")),
+            3 * b"U\x12",
+        ),
+    ],
+)
+def test_a_pngs_transparent_colour_becomes_white_at_any_depth(
+    depth: int, colour: int, row: bytes, transparent: bytes
+) -> None:
+    assert grey(png(depth, colour, row)) == [0, 85, 170, 255]
+    assert grey(png(depth, colour, row, chunk(b"tRNS", transparent))) == [0, 255, 170, 255]
+
+
+def test_a_tiffs_samples_are_read_by_their_bits_and_their_white() -> None:
+    words = struct.pack("<4H", 0, 0x5512, 0xAAAA, 0xFFFF)
+    assert grey(tiff(16, False, words)) == [0, 85, 170, 255]
+    assert grey(tiff(16, True, words)) == [255, 170, 85, 0]
+    assert grey(tiff(8, True, b"\0\x55\xaa\xff")) == [255, 170, 85, 0]
+    assert grey(tiff(12, False, bytes.fromhex("000551aaafff"))) == [0, 85, 170, 255]
+    for kind in VALUES:
+        odd = (700, kind, 8)  # XMP, which is bytes
+        assert grey(tiff(8, False, b"\0\x55\xaa\xff", odd)) == [0, 85, 170, 255], kind
 
 
 def test_damaged_exif_leaves_the_pixels() -> None:
