@@ -35,7 +35,7 @@ _SENT_BY_THE_LIBRARY = {
 _SECRET = 8  # characters: a shorter key is a placeholder, as local servers take one
 _LONGEST_REASON = 300  # characters: some servers answer with a page
 _UNREACHABLE = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
-_OF_THE_PROMPT = {400, 413, 422}  # statuses, beside 5xx, that need not meet the next prompt
+_OF_ALL = {401, 402, 404, 405, 407, 429}  # statuses that would meet the next prompt too
 _HINTS = {
     400: "if a prompt is too long, serve a longer context or lower generation.max_new_tokens",
     401: "set {key} to the endpoint's key",
@@ -161,12 +161,14 @@ def _explain(error: Exception, endpoint: EndpointParams, model: str) -> tuple[st
     if isinstance(error, APIStatusError):
         status = error.status_code
         if "retry-after" in error.response.headers:
-            return _status(error.response), "wait as long as it asks", False
+            # Where it asks for little, it was tried again, and only this prompt may meet it.
+            own = status not in _OF_ALL and _tries(error.request) > 1
+            return _status(error.response), "wait as long as it asks", own
         if error.response.has_redirect_location:
             location = one_line(error.response.headers["location"])
             hint = f"correct generation.endpoint.base_url (it redirects to {location})"
         hint = _HINTS.get(status, hint).format(key=endpoint.api_key_env, model=model)
-        return _status(error.response), hint, status in _OF_THE_PROMPT or status >= 500
+        return _status(error.response), hint, status >= 400 and status not in _OF_ALL
     if isinstance(error, APITimeoutError):
         reason = f"no whole answer within {endpoint.timeout:g} s"
         return reason, "raise generation.endpoint.timeout", True

@@ -249,6 +249,7 @@ def test_an_answer_cut_at_max_new_tokens_is_marked_and_an_empty_one_is_empty(
     ("status", "code", "told"),
     [
         (401, None, "set OPENAI_API_KEY to the endpoint's key"),
+        (402, None, "see the endpoint's log"),
         (404, None, "serve the model under the name served"),
         (429, "insufficient_quota", "prompt is too long"),
     ],
@@ -301,6 +302,18 @@ def test_a_refusal_of_one_prompt_costs_only_itself(full: Params) -> None:
     assert message.endswith(
         "(2 prompts have no answer: dataset/b (standard), dataset/d (standard))"
     )
+
+
+@pytest.mark.parametrize("status", [403, 408, 409, 415, 451, 499, 503])
+def test_a_prompt_that_a_gateway_refuses_costs_only_itself(full: Params, status: int) -> None:
+    headers = {"Retry-After": "0.01"} if status == 503 else {}
+    refused = Reply(status, {"error": {"message": "blocked"}}, headers)
+    with serving(lambda request, _: refused if request.question == "b" else None) as server:
+        book = Book()
+        engine = load(serve_at(full, server.url, concurrency=1, max_retries=1))
+        with pytest.raises(StageError, match=rf"dataset/b .*: {status} .*blocked"):
+            engine([[prompt(q, q)] for q in "abc"], book)
+    assert set(book.answers) == {*"ac"}
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_everything(full: Params) -> None:
