@@ -30,7 +30,7 @@ _NOT_IN_A_KEY = re.compile(r"[^!#-&(-_a-~]")  # quotes, spaces, what is not ASCI
 _SENT_BY_THE_LIBRARY = {
     "OPENAI_ORG_ID": _NOT_IN_A_KEY,
     "OPENAI_PROJECT_ID": _NOT_IN_A_KEY,
-    "OPENAI_CUSTOM_HEADERS": re.compile(r"[^\n -~]"),  # one a line
+    "OPENAI_CUSTOM_HEADERS": re.compile(r"[^\n -~]|^(?![\w-]+:).", re.MULTILINE),  # one a line
 }
 _SECRET = 8  # characters: a shorter key is a placeholder, as local servers take one
 _LONGEST_REASON = 300  # characters: some servers answer with a page
@@ -106,7 +106,12 @@ def open_client(endpoint: EndpointParams) -> AsyncOpenAI:
     Raises StageError naming the parameter or environment variable that is wrong: the URL, the key,
     a proxy, certificates.
     """
-    if problem := url_problem(endpoint.base_url, {"http", "https"}):
+    problem = url_problem(endpoint.base_url, {"http", "https"})
+    try:
+        httpx2.URL(endpoint.base_url)
+    except httpx2.InvalidURL as error:
+        problem = problem or one_line(str(error))
+    if problem:
         raise StageError(f"generation.endpoint.base_url {endpoint.base_url}: {problem}; correct it")
     for name, foreign in {endpoint.api_key_env: _NOT_IN_A_KEY, **_SENT_BY_THE_LIBRARY}.items():
         if wrong := foreign.search(os.environ.get(name, "")):
@@ -122,7 +127,8 @@ def open_client(endpoint: EndpointParams) -> AsyncOpenAI:
         raise StageError(f"{names}: {one_line(str(error))}; correct or unset it") from None
     except OSError as error:
         raise StageError(
-            f"SSL_CERT_FILE or SSL_CERT_DIR: {one_line(str(error))}; correct or unset it"
+            f"SSL_CERT_FILE, SSL_CERT_DIR or SSLKEYLOGFILE: {one_line(str(error))}; correct or "
+            "unset it"
         ) from None
     return AsyncOpenAI(
         base_url=endpoint.base_url,

@@ -1,6 +1,7 @@
 """Datasets on the Hugging Face hub: a pinned commit, its split files, verified downloads."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -67,10 +68,9 @@ def download(
 
 
 def _check_token() -> None:
-    token = os.environ.get("HF_TOKEN", "").strip()
-    if token and not (token.isascii() and token.isprintable()):
+    if re.search("[^!#-&(-~]", os.environ.get("HF_TOKEN", "").strip()):
         raise StageError(
-            "HF_TOKEN holds a character that no token has (a line break or a typographic quote?); "
+            "HF_TOKEN holds a character that no token has (a space, a line break or a quote?); "
             "set it again"
         )
 
@@ -86,9 +86,13 @@ def _fetch(repo_id: str, commit: str, sibling: RepoSibling) -> Path:
     try:
         path = Path(hf_hub_download(repo_id, name, repo_type="dataset", revision=commit))
     except _FAILURES as error:
+        remedy = "run again to go on with it: what has arrived is kept"
+        if _is_of_this_machine(error):
+            remedy = (
+                f"free space there, or set HF_HOME to a directory that can be written; {remedy}"
+            )
         raise StageError(
-            f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); "
-            "run again to go on with it: what has arrived is kept"
+            f"data.source {repo_id!r}: download of {name} failed ({_one_line(error)}); {remedy}"
         ) from None
     if sibling.lfs is not None and file_sha256(path) != sibling.lfs.sha256:
         raise StageError(
@@ -113,11 +117,18 @@ def _explain(repo_id: str, revision: str, error: Exception) -> str:
         case OfflineModeIsEnabled():
             return f"{source}: HF_HUB_OFFLINE is set, so the hub cannot be asked; unset it; {local}"
     remedy = f"check the network, or {local}"
-    if isinstance(error, ImportError | ValueError | httpx.InvalidURL):
+    if _is_of_this_machine(error):
+        remedy = "correct or unset HF_HOME, HF_TOKEN_PATH, SSL_CERT_FILE, SSLKEYLOGFILE"
+    elif isinstance(error, ImportError | ValueError | httpx.InvalidURL):
         names = ["HF_ENDPOINT", "HF_TOKEN", "NO_PROXY", *proxy_variables()]
         remedy = f"correct or unset {', '.join(names)}"
     via = f" through the proxy of {', '.join(proxy_variables())}" if proxy_variables() else ""
     return f"{source}: the hub cannot be reached{via} ({_one_line(error)}); {remedy}"
+
+
+def _is_of_this_machine(error: Exception) -> bool:
+    """Whether a file of this machine failed, and not the network, whose errors carry no number."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def _one_line(error: Exception) -> str:

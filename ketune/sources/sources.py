@@ -10,6 +10,7 @@
 
 import base64
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -93,7 +94,11 @@ def locate_directory(source: str) -> Located:
 def locate_hub(source: str, revision: str) -> Located:
     """The split files of a hub dataset, downloaded. Raises StageError as `hub.download` does."""
     # Imported here: the library takes a second that the other sources need not wait.
-    from ketune.sources.hub import download  # noqa: PLC0415
+    try:
+        from ketune.sources.hub import download  # noqa: PLC0415
+    except ValueError as error:  # the library reads numbers from the environment
+        names = ", ".join(sorted(name for name in os.environ if name.startswith("HF_")))
+        raise StageError(f"the hub's library: {error}; correct or unset one of {names}") from None
 
     commit, files = download(source, revision, select_files)
     return Located(files, None, revision, commit)

@@ -307,6 +307,10 @@ def test_offline_mode_is_named(tmp_path: Path) -> None:
     [
         ("HF_TOKEN", "hf_abc\nhf_def"),
         ("HF_TOKEN", "“hf_abc”"),
+        ("HF_TOKEN", '"hf_abc"'),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "ten"),
+        ("HF_TOKEN_PATH", "/"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
     ],
 )
 def test_a_variable_that_cannot_work_is_named(
@@ -316,6 +320,13 @@ def test_a_variable_that_cannot_work_is_named(
     root = workspace(tmp_path / "work", "org/name")
     assert_failed(ingest(root, hub.url), root, name)
     assert not hub.requested
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path: Path, hub: Hub) -> None:
+    root = workspace(tmp_path / "work", "org/name")
+    (root / "cache").mkdir()
+    (root / "cache/hub").write_text("in the way")
+    assert_failed(ingest(root, hub.url), root, "download of", "set HF_HOME")
 
 
 @pytest.mark.parametrize(

@@ -396,6 +396,7 @@ def test_a_redirect_says_where_to(full: Params) -> None:
         ("OPENAI_API_KEY", "sk-secret-ü", r"character 11 \(U\+00FC\)"),
         ("OPENAI_ORG_ID", "org\n", r"character 4"),
         ("OPENAI_CUSTOM_HEADERS", "X-Name: Jürgen", r"character 10"),
+        ("OPENAI_CUSTOM_HEADERS", "X-Name: a\nno header", r"character 11"),
         ("ALL_PROXY", "socks4://127.0.0.1:1080", "its scheme socks4 is none of"),
         ("HTTP_PROXY", "http://user:secret@127.0.0.1:99999", "Port out of range"),
         ("https_proxy", "http://", "it names no host"),
@@ -417,8 +418,10 @@ def test_a_wrong_environment_is_one_line_that_names_the_variable(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:99999/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"]
-)
+    "url",
+    ["http://127.0.0.1:99999/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1",
+     "http://256.0.0.1/v1"],
+)  # fmt: skip
 def test_a_wrong_url_is_one_line_that_names_the_parameter(full: Params, url: str) -> None:
     with pytest.raises(StageError, match=r"^generation\.endpoint\.base_url http"):
         ask(serve_at(full, url), ["q"])
