@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import lzma
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,7 @@ class _Row(TypedDict):
 _ROW = TypeAdapter(_Row)
 _FORM = "a line has task_id, completion and, where needed, sample and condition"
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -45,6 +47,7 @@ _OTHER_FILES = {
     b"PK\x03\x04": "a zip archive",
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
     b"PAR1": "a Parquet file",
+    b"version https://git-lfs": "a Git LFS pointer (`git lfs pull`)",
 }
 
 
@@ -203,8 +206,16 @@ def _validated(where: str, row: Any) -> _Row:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "line"
         raise StageError(f"{where}: {field}: {first['msg']}; {_FORM}") from None
-    if not ("completion" in valid or "solution" in valid):
+    texts = {valid[name] for name in ("completion", "solution") if name in valid}
+    if not texts:
         raise StageError(f"{where}: completion: Field required; {_FORM}")
+    if len(texts) > 1:
+        raise StageError(f"{where}: completion: it is not its solution; leave out one of them")
+    if _SURROGATE.search(*texts):
+        raise StageError(
+            f"{where}: completion: it holds half a character (a lone surrogate), which no file can hold; "
+            "write \\ufffd in its place"
+        )
     return valid
 
 
