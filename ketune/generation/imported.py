@@ -213,8 +213,8 @@ def _validated(where: str, row: Any) -> _Row:
         raise StageError(f"{where}: completion: it is not its solution; leave out one of them")
     if _SURROGATE.search(*texts):
         raise StageError(
-            f"{where}: completion: it holds half a character (a lone surrogate), which no file can hold; "
-            "write \\ufffd in its place"
+            f"{where}: completion: it holds half a character (a lone surrogate); write \\ufffd "
+            "in its place"
         )
     return valid
 
