@@ -211,7 +211,7 @@ def _validated(where: str, row: Any) -> _Row:
         raise StageError(f"{where}: completion: Field required; {_FORM}")
     if len(texts) > 1:
         raise StageError(f"{where}: completion: it is not its solution; leave out one of them")
-    if _SURROGATE.search(*texts):
+    if _SURROGATE.search("".join(texts)):
         raise StageError(
             f"{where}: completion: it holds half a character (a lone surrogate); write \\ufffd "
             "in its place"

@@ -1,10 +1,12 @@
-"""A thousand damages of files: whatever comes in, one line or the rows, never other rows."""
+"""A thousand damages of shards and of images: one line or what was there, never something else."""
 
 import io
 import random
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from ketune.dataset.contract import Violation
@@ -16,8 +18,7 @@ from ketune.tasks.kinds import SPLITS
 from tests.dataset.published import good_splits, picture, write_arrow, write_parquet
 from tests.dataset.test_decode import SIX, TAGS, VALUES, exif
 
-SHARD_SETS = 200
-IMAGES = 800
+SHARD_SETS = IMAGES = 1000
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
@@ -44,7 +45,7 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
 def mutate(directory: Path, rng: random.Random) -> None:
     """Damage, lose, rename or double one file of a set of shards."""
     path = rng.choice(sorted(path for path in directory.rglob("*") if path.is_file()))
-    match rng.randrange(8):
+    match rng.randrange(10):
         case 0:
             path.unlink()
         case 1:
@@ -55,6 +56,12 @@ def mutate(directory: Path, rng: random.Random) -> None:
             # Of the same split: that the rows are another split's, siblings.jsonl says.
             start = path.name.partition("-")[0]
             path.write_bytes(rng.choice(sorted(path.parent.glob(f"{start}*"))).read_bytes())
+        case 4 if path.suffix == ".parquet":
+            older = path.with_stem(path.stem + rng.choice([" - Kopie", "-9e5ae8fe", "-old", "_1"]))
+            pq.write_table(pq.read_table(path), older, compression="gzip")
+        case 5:
+            odd = rng.choice([path.name.upper(), path.name.title(), path.name.partition("-")[0]])
+            path.rename(path.with_name(odd))
         case _:
             path.write_bytes(damaged(path.read_bytes(), rng))
 
@@ -100,7 +107,13 @@ def test_damaged_shards_are_refused_in_a_line_or_give_all_their_rows(
     assert refused > SHARD_SETS // 6
 
 
-def test_images_of_damaged_metadata_are_read_or_refused_the_same_way_twice() -> None:
+def turned(image: CanonicalImage) -> set[bytes]:
+    """The pixels of an image in the eight orientations that metadata may ask for."""
+    turns = [np.rot90(image.pixels, quarters) for quarters in range(4)]
+    return {pixels.tobytes() for turn in turns for pixels in (turn, turn[::-1])}
+
+
+def test_damaged_metadata_leaves_the_pixels_and_damaged_files_are_judged_alike_twice() -> None:
     for seed in range(IMAGES):
         rng = random.Random(f"image/{seed}")
         entries = {
@@ -115,10 +128,18 @@ def test_images_of_damaged_metadata_are_read_or_refused_the_same_way_twice() -> 
         own = {"exif": metadata} if kind != "TIFF" else {}
         picture(seed % 7, (40, 24)).save(buffer, kind, **own)
         content = buffer.getvalue()
-        if rng.random() < 0.5:
+        sound = io.BytesIO()
+        picture(seed % 7, (40, 24)).save(sound, kind)
+        plain = canonical_image(sound.getvalue(), 640)
+        assert isinstance(plain, CanonicalImage)
+        intact = rng.random() < 0.5
+        if not intact:
             at = rng.randrange(min(200, len(content)))
             content = content[:at] + rng.randbytes(rng.randrange(1, 4)) + content[at + 1 :]
         first, second = canonical_image(content, 640), canonical_image(content, 640)
+        if intact:
+            assert isinstance(first, CanonicalImage), (seed, first)
+            assert first.pixels.tobytes() in turned(plain), seed
         if isinstance(first, Violation):
             assert first == second, seed
             assert first.reason.startswith("image_"), seed
