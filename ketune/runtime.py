@@ -93,7 +93,10 @@ def link_directory(link: Path, directory: Path | None) -> None:
     """Let an output be a link to a directory, through which DVC sees edits of its files.
 
     None: a file that never changes stands in its place.
+    Raises StageError naming what of the directory DVC does not see, or does not take.
     """
+    if directory is not None:
+        _check_visible(directory)
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     if directory is None:
@@ -102,6 +105,22 @@ def link_directory(link: Path, directory: Path | None) -> None:
         link.symlink_to(directory)
     else:
         link.symlink_to(os.path.relpath(directory, link.parent))
+
+
+def _check_visible(directory: Path) -> None:
+    for folder, folders, files in os.walk(directory):
+        for path in (Path(folder, name) for name in [*folders, *files]):
+            if path.name == ".dvcignore":
+                problem = "DVC takes no directory with such a file; remove it"
+            elif not path.is_symlink():
+                continue
+            elif not path.exists():
+                problem = "the link leads nowhere; mend or remove it"
+            elif path.is_dir() and not path.resolve().is_relative_to(directory.resolve()):
+                problem = "DVC does not see edits behind a link to a directory; put a copy here"
+            else:
+                continue
+            raise StageError(f"{path}: {problem}")
 
 
 def write_json(path: Path, value: object) -> None:

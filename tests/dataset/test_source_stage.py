@@ -117,3 +117,16 @@ def test_what_cannot_be_linked_is_refused_in_one_line(
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert problem in result.stderr
+
+
+@pytest.mark.parametrize("name", ["data", "figure.png", ".dvcignore"])
+def test_what_dvc_would_not_see_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    rows = write_parquet(tmp_path / "rows", good_splits(2))
+    if name == ".dvcignore":
+        (rows / name).write_text("*.parquet\n")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        (rows / name).symlink_to("../elsewhere" if name == "data" else "nowhere")
+    result = run_stage(workspace(tmp_path / "work", str(rows)), "source")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert f"rows/{name}: " in result.stderr
