@@ -141,13 +141,13 @@ def fingerprint(name: str, digest: str) -> str:
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Read a JSON Lines file. Raises StageError naming the file and line that does not parse."""
     rows = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError as error:
+                rows.append(json.loads(line.decode()))
+            except ValueError as error:  # of JSON, or of UTF-8
                 raise StageError(
-                    f"{path}:{number}: not JSON ({error.msg}); re-run the stage that wrote it"
+                    f"{path}:{number}: not JSON ({error}); re-run the stage that wrote it"
                 ) from None
     return rows
 

@@ -56,8 +56,9 @@ def test_metrics_hold_no_nan(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_broken_line_is_named(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"a": 1}\n{"a": \n')
+@pytest.mark.parametrize("line", [b'{"a": \n', b'{"a": "\xe9"}\n'])
+def test_a_broken_line_is_named(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n' + line)
     with pytest.raises(StageError, match=r"rows\.jsonl:2: not JSON"):
         read_jsonl(tmp_path / "rows.jsonl")
 
