@@ -9,10 +9,8 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from ketune.params.schema import Baseline, Params
+from ketune.params.schema import Baseline, Params, unknown_benchmarks
 from ketune.runtime import StageError
-
-_MISSING = object()
 
 # What a file of baselines/ may change of params.yaml: which model runs, and how, but not what it is
 # asked nor how it is sampled.
@@ -22,6 +20,15 @@ _BASELINE_KEYS = {
     *("generation.backend", "generation.batch_size"),
 }
 _ENDPOINT = "generation.endpoint."
+# Those of no effect: vLLM has its own attention and batches, an endpoint's server all of its own.
+_IGNORED: dict[str, set[str]] = {
+    "transformers": set(),
+    "vllm": {"attn_impl", "use_cpu", "generation.batch_size"},
+    "openai": {
+        *("model_revision", "model_type", "template", "external_plugins"),
+        *("torch_dtype", "attn_impl", "use_cpu", "generation.batch_size"),
+    },
+}
 # Of another model than that of params.yaml, until its file says otherwise.
 _OTHER_MODEL = {
     "model_revision": "main",
@@ -42,13 +49,23 @@ def load_params(
     """params.yaml of the repository at `root`, with `changes` as `-S` would make them.
 
     What stands in the file is what runs: nothing is laid over it. `changes` maps dotted keys to
-    values; an error in them names `source`.
+    values; what is wrong with them and not with the file alone is an error that names `source`.
 
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
-    params = _read_params(root, changes, source)
-    where = source if changes else "params.yaml"
-    return validate(Params, params, where, {source: dict(changes)})
+    tree = read_yaml(root / "params.yaml")
+    params = validate(Params, tree, "params.yaml")
+    if not changes:
+        return params
+    for key, value in changes.items():
+        *sections, name = key.split(".")
+        section: Any = tree
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or name not in section:
+            raise StageError(f"{source}: unknown key {key!r}; check its spelling")
+        section[name] = value
+    return validate(Params, tree, source)
 
 
 def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
@@ -57,8 +74,8 @@ def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
     The file is laid over params.yaml. One that gives a `model` starts from
     model_revision main, model_type and template auto and no external plugins.
 
-    Raises StageError naming the file and key: no such file, an unknown key, a wrong value, the key
-    of a model beside completions that were produced elsewhere.
+    Raises StageError naming the file and key: no such file, an unknown key, a wrong value, a
+    benchmark that params.yaml lacks, a key that the backend, or answers from elsewhere, ignore.
     """
     file = Path("baselines") / f"{name}.yaml"
     if not (root / file).is_file():
@@ -70,61 +87,51 @@ def load_baseline(name: str, root: Path = Path()) -> tuple[Params, Baseline]:
     for key in changes:
         if key not in _BASELINE_KEYS and not key.startswith(_ENDPOINT):
             raise StageError(f"{file}: unknown key {key!r}; a baseline may say which model runs")
-    baseline = validate(Baseline, own, str(file), {})
-    params = _read_params(root)
-    for key, value in ((_OTHER_MODEL if "model" in changes else {}) | changes).items():
-        section, last = _locate(params, key)
-        section[last] = value
-    effective = validate(Params, params, "params.yaml", {str(file): changes})
-    _check_baseline(file, effective, baseline, changes)
-    return effective, baseline
+    baseline = validate(Baseline, own, str(file))
+    start = _OTHER_MODEL if "model" in changes else {}
+    params = load_params(root, start | changes, str(file))
+    _check_baseline(file, params, baseline, changes)
+    return params, baseline
 
 
 def _check_baseline(
     file: Path, params: Params, baseline: Baseline, changes: dict[str, Any]
 ) -> None:
-    if baseline.completions is not None and changes:
+    names = [benchmark.name for benchmark in params.benchmarks]
+    asked = baseline.benchmarks or names
+    unknown = unknown_benchmarks(asked, names) or ([] if {*names} & {*asked} else asked)
+    if unknown:
         raise StageError(
-            f"{file}: {next(iter(changes))}: completions produced elsewhere take no model's key"
+            f"{file}: benchmarks: no {unknown[0]!r}; params.yaml has {', '.join(names)}"
         )
-    names = {benchmark.name for benchmark in params.benchmarks}
-    if baseline.benchmarks is not None and not names & set(baseline.benchmarks):
-        raise StageError(
-            f"{file}: benchmarks: none of {baseline.benchmarks} is in params.yaml, which has "
-            f"{', '.join(sorted(names))}"
-        )
-    if baseline.template_backend == "swift" or params.generation.backend == "openai":
+    own_template = baseline.template_backend == "jinja"
+    if baseline.completions is not None:
+        if ignored := [*changes, *["template_backend"] * own_template]:
+            raise StageError(
+                f"{file}: {ignored[0]}: completions produced elsewhere take no model's key"
+            )
         return
-    if baseline.multimodal or "system" in changes:
+    backend = params.generation.backend
+    for key in changes:
+        if key in _IGNORED[backend] or (key.startswith(_ENDPOINT) and backend != "openai"):
+            raise StageError(
+                f"{file}: {key}: generation.backend {backend} ignores it; remove it, or give this "
+                "file another generation.backend"
+            )
+    if own_template and "system" in changes:
+        raise StageError(f"{file}: system: template_backend: jinja ignores it; keep one of them")
+    if own_template and baseline.multimodal and backend != "openai":
         raise StageError(
-            f"{file}: template_backend: jinja is for a text-only model (multimodal: false) with "
-            "its own system prompt (no system)"
+            f"{file}: template_backend: jinja is for a text-only model (multimodal: false)"
         )
 
 
-def _read_params(
-    root: Path, changes: Mapping[str, Any] = MappingProxyType({}), source: str = ""
-) -> dict[str, Any]:
-    params = read_yaml(root / "params.yaml")
-    for key, value in changes.items():
-        section, name = _locate(params, key)
-        if name not in section:
-            raise StageError(f"{source}: unknown key {key!r}; check its spelling")
-        section[name] = value
-    return params
-
-
-def validate(
-    schema: type[_Model], values: dict[str, Any], where: str, overlays: dict[str, dict[str, Any]]
-) -> _Model:
-    """`values` as a `schema`. Raises StageError naming the first wrong key and its file.
-
-    The file is that of `overlays` ({file: {key: value}}) which has the wrong value, else `where`.
-    """
+def validate(schema: type[_Model], values: dict[str, Any], where: str) -> _Model:
+    """`values` as a `schema`. Raises StageError naming `where` and the first wrong key."""
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise StageError(_first_problem(error, where, overlays)) from None
+        raise StageError(_first_problem(error, where)) from None
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -139,11 +146,19 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
-    """A file of keys and values. Raises StageError: not there, not YAML, or something else."""
+    """A file of keys and values. Raises StageError: cannot be read, not YAML, something else."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise StageError(f"{path} not found; run from the repository's root") from None
+    except OSError as error:
+        raise StageError(f"{path}: {error.strerror}; it must be a file that you may read") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise StageError(
+            f"{path}:{line}: not UTF-8 (0x{error.object[error.start]:02x}); convert it, from "
+            "Latin-1 by iconv -f LATIN1 -t UTF-8"
+        ) from None
     return parse_yaml(text, str(path), empty=empty)
 
 
@@ -161,28 +176,17 @@ def parse_yaml(text: str, where: str, *, empty: bool = False) -> dict[str, Any]:
     return tree
 
 
-def _locate(params: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    *sections, name = key.split(".")
-    node = params
-    for section in sections:
-        node = node.get(section, {})
-        if not isinstance(node, dict):
-            raise StageError(f"params.yaml: {section}: expected a section, got {node!r}")
-    return node, name
-
-
-def _first_problem(error: ValidationError, where: str, overlays: dict[str, dict[str, Any]]) -> str:
+def _first_problem(error: ValidationError, where: str) -> str:
     problem = error.errors()[0]
     location = [part for part in problem["loc"] if isinstance(part, int | str)]
     key = ".".join(str(part) for part in location if not _is_union_tag(part))
     kind, value = problem["type"], problem["input"]
-    where = next((name for name, o in overlays.items() if o.get(key, _MISSING) == value), where)
     if kind == "extra_forbidden" and key == "profile":
         return f"{where}: profile is no key; `ketune profile {value}` writes a profile's values"
     if kind == "extra_forbidden":
         return f"{where}: unknown key {key!r}; check its spelling"
     if kind == "missing":
-        return f"{where}: {key} is missing; restore it from the committed params.yaml"
+        return f"{where}: {key} is missing; add it, or restore the committed file"
     if kind == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{where}: {key + ': ' if key else ''}{message}"

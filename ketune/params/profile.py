@@ -159,8 +159,14 @@ def _profile_of(values: Mapping[str, Any], root: Path) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str:
+    # What is not UTF-8 gets characters that no YAML may have, and so an error of its own.
     result = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
+        ["git", *arguments],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
     )
     if result.returncode:
         raise StageError(

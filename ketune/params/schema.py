@@ -1,5 +1,6 @@
 """What params.yaml may hold: names, types, ranges. Training keys are ms-swift 4.6 arguments."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -35,7 +36,9 @@ OnlyTrue = Annotated[bool, AfterValidator(_must_be_true)]  # Literal[True] takes
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
 
 class DataParams(_Section):
@@ -119,6 +122,15 @@ class Benchmark(_Section):
         if self.path is not None and PurePosixPath(self.path).is_absolute():
             raise ValueError(f"benchmark {self.name!r}: path must be relative to the repository")
         return self
+
+
+def unknown_benchmarks(names: Iterable[str], benchmarks: Sequence[str]) -> list[str]:
+    """Those of `names` that are none of `benchmarks`, and so misspelt.
+
+    None is where `dataset` alone is run, as at laptop scale: what names the others may stay.
+    """
+    known = {*benchmarks}
+    return [] if known == {"dataset"} else [name for name in names if name not in known]
 
 
 class Baseline(_Section):
@@ -253,6 +265,12 @@ class Params(_Section):
         names = [benchmark.name for benchmark in self.benchmarks]
         if len(set(names)) != len(names):
             raise ValueError(f"benchmarks: a name appears twice in {names}")
+        if unknown := unknown_benchmarks(self.evaluation.ceilings, names):
+            raise ValueError(
+                f"evaluation.ceilings: no benchmark {unknown[0]!r}; benchmarks has "
+                f"{', '.join(names)}. Correct it, or leave it out: "
+                f"-S '~evaluation.ceilings.{unknown[0]}'"
+            )
         if len(set(self.baselines)) != len(self.baselines) or _TAKEN & set(self.baselines):
             raise ValueError(
                 f"baselines: {self.baselines}: names must differ, and none may be one of "

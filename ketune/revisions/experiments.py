@@ -83,9 +83,7 @@ def read_params(experiment: Experiment) -> Params:
     Raises StageError when it has none, or today's schema does not take them.
     """
     where = f"params.yaml of {experiment.name}"
-    return validate(
-        Params, parse_yaml(read_file(experiment, "params.yaml") or "", where), where, {}
-    )
+    return validate(Params, parse_yaml(read_file(experiment, "params.yaml") or "", where), where)
 
 
 def read_lock(experiment: Experiment) -> dict[str, dict[str, Any]]:

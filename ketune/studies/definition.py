@@ -75,7 +75,7 @@ def load_study(name: str, root: Path = Path()) -> tuple[Study, dict[str, Run]]:
 
 def load_experiments(root: Path = Path()) -> Experiments:
     """experiments.yaml, checked for its own form; `run_params` checks the changes."""
-    return validate(Experiments, read_yaml(root / FILE), str(FILE), {})
+    return validate(Experiments, read_yaml(root / FILE), str(FILE))
 
 
 def run_params(study: str, name: str, run: Run, profile: str, root: Path = Path()) -> Params:

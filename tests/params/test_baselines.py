@@ -79,10 +79,24 @@ def test_a_baseline_may_live_at_an_endpoint(root: Path) -> None:
             f"completions: a.jsonl\nmd5: {MD5}\nmodel: x/y\n",
             "mine.yaml: model: completions produced elsewhere take no model's key",
         ),
-        ("benchmarks:\n- other\n", "baselines/mine.yaml: benchmarks: none of ['other']"),
+        ("benchmarks:\n- other\n", "baselines/mine.yaml: benchmarks: no 'other'; params.yaml has"),
+        ("benchmarks:\n- dataset\n- qiskit_humanevla\n", "mine.yaml: benchmarks: no 'qiskit_hu"),
         (
             "template_backend: jinja\n",
             "mine.yaml: template_backend: jinja is for a text-only model",
+        ),
+        (
+            "template_backend: jinja\nmultimodal: false\nsystem: x\n",
+            "mine.yaml: system: template_backend: jinja ignores it",
+        ),
+        (
+            f"completions: a.jsonl\nmd5: {MD5}\ntemplate_backend: jinja\n",
+            "mine.yaml: template_backend: completions produced elsewhere",
+        ),
+        ("external_plugins:\n- 3\n", "mine.yaml: external_plugins.0: expected a valid string"),
+        (
+            "generation:\n  backend: openai\n  endpoint:\n    timeout: .nan\n",
+            "baselines/mine.yaml: generation.endpoint.timeout: expected a finite number",
         ),
         (
             "generation:\n  endpoint:\n    base_url: https://key@host/v1\n",
@@ -97,6 +111,48 @@ def test_a_bad_file_is_one_line_naming_file_and_key(root: Path, text: str, told:
         load_baseline("mine", root)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("backend", "key", "value"),
+    [
+        *(("openai", key, "x") for key in ("model_revision", "model_type", "template")),
+        *(("openai", key, value) for key, value in (("use_cpu", "true"), ("attn_impl", "sdpa"))),
+        *(("openai", key, value) for key, value in (("torch_dtype", "float32"),)),
+        *(("vllm", key, value) for key, value in (("use_cpu", "true"), ("attn_impl", "sdpa"))),
+        *((backend, "generation.batch_size", "8") for backend in ("openai", "vllm")),
+        *((name, "generation.endpoint.concurrency", "8") for name in ("transformers", "vllm")),
+    ],
+)
+def test_what_the_backend_would_ignore_is_refused(
+    root: Path, backend: str, key: str, value: str
+) -> None:
+    write_params(root, {"generation.backend": backend})
+    *sections, name = key.split(".")
+    lines = [f"{'  ' * depth}{part}:" for depth, part in enumerate([*sections, name])]
+    write(root, "\n".join(lines) + f" {value}\n")
+    with pytest.raises(StageError, match=rf"mine\.yaml: {key}: .* {backend} ignores"):
+        load_baseline("mine", root)
+
+
+def test_a_fault_of_params_is_not_the_baselines(root: Path) -> None:
+    write_params(root, {"generation.repetition_penalty": 1.1})
+    plain = "generation:\n  backend: openai\n  endpoint:\n    extensions: false\n"
+    write(root, plain)
+    with pytest.raises(StageError, match=r"^baselines/mine\.yaml: generation: repetition_penalty"):
+        load_baseline("mine", root)
+    write_params(root, {"lora_rank": 0})
+    with pytest.raises(StageError, match=r"^params\.yaml: lora_rank"):
+        load_baseline("mine", root)
+
+
+def test_laptop_scale_leaves_the_benchmarks_of_a_baseline_out(root: Path) -> None:
+    write(root, "benchmarks:\n- dataset\n- qiskit_humaneval\n")
+    write_params(root, profile_changes("smoke", REPOSITORY))
+    assert load_baseline("mine", root)[1].benchmarks == ["dataset", "qiskit_humaneval"]
+    write(root, "benchmarks:\n- qiskit_humaneval\n")
+    with pytest.raises(StageError, match="benchmarks: no 'qiskit_humaneval'"):
+        load_baseline("mine", root)
 
 
 def test_a_missing_file_names_those_there_are(root: Path) -> None:

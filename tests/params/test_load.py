@@ -1,5 +1,6 @@
 """The typed loader: what a user's `-S` gets told."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from dvc.utils.hydra import apply_overrides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ketune.params import load_params
+from ketune.params import flatten, load_params, read_yaml
 from ketune.runtime import StageError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -39,6 +40,16 @@ def override(root: Path, *overrides: str) -> None:
         ("generation.n_samples=10", "n_samples above 1 needs a temperature above 0"),
         ("evaluation.pass_at=[1,5]", "needs generation.n_samples of at least 5, got 1"),
         ("+profile=smoke", "profile is no key; `ketune profile smoke` writes"),
+        ("evaluation.timeout=inf", "evaluation.timeout: expected a finite number, got inf"),
+        ("lora_dropout=nan", "lora_dropout: expected a finite number, got nan"),
+        (
+            "+evaluation.ceilings.qiskit_humanevla=150",
+            "evaluation.ceilings: no benchmark 'qiskit_humanevla'; benchmarks has dataset, qiskit",
+        ),
+        (
+            f"benchmarks=[{{name:a,path:b,md5:{'0' * 32},type:code_generation}}]",
+            "-S '~evaluation.ce",
+        ),
         ("use_rslora=1", "use_rslora: expected a valid boolean, got 1"),
     ],
 )
@@ -63,6 +74,29 @@ def test_floats_are_floats_however_they_are_written(value: float) -> None:
             text_with = text.replace("learning_rate: 2e-4", f"learning_rate: {written}")
             (root / "params.yaml").write_text(text_with)
             assert load_params(root).learning_rate == pytest.approx(value, rel=1e-6)
+
+
+def test_the_dataset_alone_needs_no_other_ceilings(root: Path) -> None:
+    override(root, "benchmarks=[{name:dataset}]")
+    assert load_params(root).evaluation.ceilings
+    override(root, "~evaluation.ceilings.qiskit_humaneval")
+    override(root, "~evaluation.ceilings.qiskit_humaneval_hard")
+    assert load_params(root).evaluation.ceilings == {}
+
+
+def test_no_float_may_be_infinite_or_no_number(root: Path) -> None:
+    floats = [k for k, v in flatten(read_yaml(root / "params.yaml")).items() if type(v) is float]
+    assert len(floats) > 15
+    for key, text in itertools.product(floats, ("inf", "-inf", "nan")):
+        with pytest.raises(StageError, match=f"changes: {key}: expected a finite number"):
+            load_params(root, {key: float(text)})
+
+
+def test_a_file_in_another_encoding_is_one_line(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_bytes(path.read_bytes().replace(b"# Model", b"# Mod\xe8le"))
+    with pytest.raises(StageError, match=r"params\.yaml:6: not UTF-8 \(0xe8\); convert it"):
+        load_params(root)
 
 
 def test_broken_yaml_is_one_line(root: Path) -> None:
