@@ -1,6 +1,8 @@
 """The command `ketune`: every tool beside the graph, imported when it is asked for."""
 
 import importlib
+import os
+import signal
 import sys
 
 from ketune.runtime import stage_main
@@ -18,7 +20,22 @@ TOOLS = {
 
 
 def main() -> None:
-    """Run a tool; a failure the user can act on is one line and exit status 1."""
+    """Run a tool; a failure the user can act on is one line and exit status 1.
+
+    A reader that closes the pipe, as `head` does, ends it without a word, as it ends `cat`.
+    """
+    try:
+        try:
+            _run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is not written yet cannot be: at exit Python would try again, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+def _run() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in {"-h", "--help"}:
         print(_usage())
