@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     form.add_argument("--json", action="store_true", help="every figure")
     arguments = parser.parse_args(argv)
     if arguments.command == "run":
-        profile = arguments.profile or scale_of_params()
+        profile = scale_of_params() if arguments.profile is None else arguments.profile
         run_study(arguments.study, profile, arguments.stage, queue=arguments.queue)
         return
     tables = tabulate(arguments.study, arguments.profile)

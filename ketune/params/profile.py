@@ -35,6 +35,12 @@ def profiles(root: Path = Path()) -> list[str]:
     return [FULL, *sorted(file.stem for file in (root / "profiles").glob("*.yaml"))]
 
 
+def require_profile(name: str, root: Path = Path()) -> None:
+    """Raise StageError where no profile has the name."""
+    if name not in profiles(root):
+        raise StageError(f"no profile {name!r}; use one of: {', '.join(profiles(root))}")
+
+
 def profile_changes(name: str, root: Path = Path()) -> dict[str, Any]:
     """Dotted keys and values that bring params.yaml to a profile: those of profiles/NAME.yaml.
 
@@ -42,11 +48,10 @@ def profile_changes(name: str, root: Path = Path()) -> dict[str, Any]:
 
     Raises StageError: no such profile, or a key that is none of size or hardware.
     """
+    require_profile(name, root)
     if name == FULL:
         return {} if held_profile(root) == FULL else recommended(root)
     path = Path("profiles") / f"{name}.yaml"
-    if not (root / path).is_file():
-        raise StageError(f"no profile {name!r}; use one of: {', '.join(profiles(root))}")
     changes = flatten(read_yaml(root / path))
     if other := sorted(changes.keys() - SCALE_KEYS):
         raise StageError(f"{path}: {other[0]}: a profile may set size and hardware keys alone")

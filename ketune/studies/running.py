@@ -8,11 +8,11 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from ketune.params import Params
+from ketune.params import Params, read_yaml
 from ketune.params.profile import overrides
 from ketune.revisions.experiments import find, head, is_complete, read_params
 from ketune.runtime import StageError
-from ketune.studies.definition import Run, experiment_name, load_study, run_params
+from ketune.studies.definition import FILE, Run, experiment_name, load_study, run_params
 
 _BENCHMARKS = Path("data/benchmarks")
 
@@ -24,14 +24,17 @@ def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> Non
     changes reach it. One that this commit has already, with the same parameters and as far as
     `stage`, is left alone; one that fails does not stop the others.
 
-    Raises StageError naming the runs that failed, or whose experiment has other parameters.
+    Raises StageError naming the runs that failed, or whose experiment has other parameters; a
+    study, profile or stage that there is not, before any run starts.
     """
     study, runs = load_study(name)
-    until = stage or study.until
+    until = study.until if stage is None else stage
     if study.profiles and profile not in study.profiles:
         raise StageError(f"study {name} is one of --profile {' or '.join(study.profiles)}")
     # All are checked before the first one starts.
     wanted = {run: run_params(name, run, runs[run], profile) for run in runs}
+    for params in wanted.values():
+        _check_stage(until, f"{FILE}: study {name}: until" if stage is None else "--stage", params)
     queued = _queued() if queue else set()
     failed = []
     for number, (run, params) in enumerate(wanted.items(), 1):
@@ -50,6 +53,17 @@ def run_study(name: str, profile: str, stage: str | None, *, queue: bool) -> Non
         )
     if queue:
         print("start them with: dvc queue start -j 1   (as many jobs as there are GPUs)")
+
+
+def _check_stage(stage: str, where: str, params: Params) -> None:
+    """Raise StageError where dvc.yaml has no such stage under these parameters."""
+    known = [
+        f"{name}{item}"
+        for name, entry in read_yaml(Path("dvc.yaml"))["stages"].items()
+        for item in ([f"@{key}" for key in params.baselines] if "foreach" in entry else [""])
+    ]
+    if stage not in known:
+        raise StageError(f"{where}: no stage {stage!r}; use one of: {', '.join(known)}")
 
 
 def _state(name: str, wanted: Params, until: str) -> str | None:

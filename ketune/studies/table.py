@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ketune.params import read_yaml
+from ketune.params.profile import FULL, profiles, require_profile
 from ketune.revisions.experiments import find, head
 from ketune.runtime import StageError
 from ketune.studies.definition import experiment_name, load_study
@@ -14,8 +15,6 @@ from ketune.studies.results import Result, read_result
 from ketune.tables import aligned, markdown
 
 _PUBLISHED = Path("published.yaml")
-_FULL = "full"
-_PROFILES = (_FULL, "smoke")  # the first that has runs is shown
 _SHOWN_STEPS = 6
 _NEAR = 0.03  # an evaluation within this share of a published step counts as that step
 
@@ -45,12 +44,14 @@ class Tables:
 
 
 def tabulate(name: str, profile: str | None) -> Tables:
-    """Tables of a study's experiments; of the first of full and smoke that has any when None.
+    """Tables of a study's experiments; of the first profile that has any when None.
 
-    Raises StageError when no experiment of the study is there.
+    Raises StageError: no such study or profile, or no experiment of the study.
     """
     study, runs = load_study(name)
-    for candidate in [profile] if profile else _PROFILES:
+    if profile is not None:
+        require_profile(profile)
+    for candidate in profiles() if profile is None else [profile]:
         found = {run: find(experiment_name(run, candidate)) for run in runs}
         if any(found.values()):
             break
@@ -58,7 +59,7 @@ def tabulate(name: str, profile: str | None) -> Tables:
         raise StageError(f"study {name}: no experiment of it yet; run `ketune study run {name}`")
     results = [read_result(run, experiment) for run, experiment in found.items()]
     # Published figures are the 8B model's: at another scale they compare nothing.
-    published = read_yaml(_PUBLISHED) if candidate == _FULL else _NOTHING_PUBLISHED
+    published = read_yaml(_PUBLISHED) if candidate == FULL else _NOTHING_PUBLISHED
     tables = [
         Table("Results", *_results(results, study.reference, published)),
         Table("eval_loss by step", *_convergence(results, published["runs"])),

@@ -214,3 +214,18 @@ def test_a_study_is_queued_once(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_study_that_was_not_run_says_how() -> None:
     with pytest.raises(StageError, match=r"no experiment of it yet; run `ketune study"):
         tabulate("small", "smoke")
+
+
+@pytest.mark.usefixtures("project")
+def test_what_there_is_not_is_refused_before_a_run_starts(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for stage in ("nope", "", "train@base"):
+        with pytest.raises(StageError, match=f"--stage: no stage '{stage}'; use one of: train, me"):
+            run_study("small", "full", stage, queue=False)
+    for profile in ("nope", ""):
+        with pytest.raises(StageError, match=f"no profile '{profile}'; use one of: full, smoke"):
+            run_study("small", profile, None, queue=False)
+        with pytest.raises(StageError, match=f"no profile '{profile}'; use one of: full, smoke"):
+            tabulate("small", profile)
+    assert capfd.readouterr().out == ""
