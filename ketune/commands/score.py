@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from ketune.calibration.record import Calibration, is_scorable, read_calibration
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     calibration, note = _calibration(benchmarks, tasks)
     name = _name(path)
     directory: Path = arguments.out or path.parent
+    _check_writable(directory)
     rows, scores = (directory / f"{name}.{end}" for end in ("outcomes.jsonl", "scores.json"))
     with judged_completions(
         tasks, completions, evaluation, name, calibration=calibration
@@ -75,6 +77,17 @@ def _root() -> Path:
         return here
     print(f"no params.yaml here: rules and limits are those of {release}/params.yaml")
     return release
+
+
+def _check_writable(directory: Path) -> None:
+    """Raise StageError now where the figures could not be written when all is judged."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise StageError(
+            f"{directory}: cannot be written ({error.strerror}); give another by --out DIR"
+        ) from None
 
 
 def _name(path: Path) -> str:
@@ -125,9 +138,18 @@ def _benchmarks(
 ) -> list[Benchmark]:
     """Those asked for, else those that the task ids of the file name."""
     by_name = {benchmark.name: benchmark for benchmark in known}
-    files = dict(entry.partition("=")[::2] for entry in asked or ())
-    if unknown := sorted(files.keys() - by_name.keys()):
-        raise StageError(f"--benchmark {unknown[0]}: params.yaml has {', '.join(by_name)}")
+    files: dict[str, str] = {}
+    for entry in asked or ():
+        name, given, file = entry.partition("=")
+        if name not in by_name:
+            raise StageError(f"--benchmark {name}: params.yaml has {', '.join(by_name)}")
+        if name in files:
+            raise StageError(f"--benchmark {name}: given twice; give one file of its tasks")
+        if given and by_name[name].path is None:
+            raise StageError(f"--benchmark {entry}: {name} is the prepared test split, not a file")
+        if given and not Path(file).is_file():
+            raise StageError(f"--benchmark {entry}: no such file; give that of {name}'s tasks")
+        files[name] = file
     rows = (row for _, row in read_rows(path) if isinstance(row, dict))
     named = {str(row.get("task_id")).partition("/")[0] for row in rows}
     if chosen := [b for name, b in by_name.items() if name in (files or named)]:

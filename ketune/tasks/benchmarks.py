@@ -109,15 +109,17 @@ def _from_sample(sample: PreparedSample, benchmark: str) -> Task:
 def _from_file(
     benchmark: Benchmark, path: Path, kind: Literal["function_completion", "code_generation"]
 ) -> list[Task]:
+    imported = Path(f"{path}.dvc").is_file()
+    fetch = f"fetch it with `dvc --cd {path.parent} pull --force`" if imported else "put it there"
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise StageError(f"{path} not found; fetch it with `dvc --cd {path.parent} pull`") from None
+        raise StageError(f"{path} not found; {fetch}") from None
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if md5 != benchmark.md5:
         raise StageError(
             f"{path}: MD5 is {md5}, params.yaml pins {benchmark.md5} for {benchmark.name}; "
-            f"fetch the pinned file with `dvc --cd {path.parent} pull --force`, or pin this one"
+            f"that is another file: {fetch}, or pin this one"
         )
     tasks: dict[str, Task] = {}
     for where, row in _rows(path, content):

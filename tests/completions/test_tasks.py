@@ -63,15 +63,16 @@ def test_tasks_of_both_kinds_have_one_form() -> None:
 
 
 def test_a_missing_file_names_how_to_fetch_it() -> None:
-    with pytest.raises(StageError, match=r"q\.json not found; fetch it with `dvc --cd \. pull`"):
+    with pytest.raises(StageError, match=r"q\.json not found; put it there"):
+        load_tasks([pinned("q.json", b"")])
+    Path("q.json.dvc").touch()
+    with pytest.raises(StageError, match=r"q\.json not found; fetch it with `dvc --cd \. pull"):
         load_tasks([pinned("q.json", b"")])
 
 
 def test_another_revision_of_the_file_is_refused() -> None:
     Path("q.json").write_text("[]")
-    with pytest.raises(
-        StageError, match=r"params\.yaml pins .* fetch the pinned file with `dvc --cd"
-    ):
+    with pytest.raises(StageError, match=r"params\.yaml pins .* put it there, or pin this one"):
         load_tasks([pinned("q.json", b"[ ]")])
 
 

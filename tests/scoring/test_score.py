@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from ketune.commands import score
 from ketune.runtime import StageError
 from stages import calibrate
-from tests.scoring.project import REPOSITORY, make_project, task
+from tests.scoring.project import BENCHMARK, REPOSITORY, make_project, task
 
 FILE = Path("elsewhere/model-x.jsonl")
 WITHOUT = """
@@ -121,6 +122,12 @@ def test_what_is_wrong_is_one_line() -> None:
     write(answers())
     with pytest.raises(StageError, match=r"--benchmark none: params\.yaml has small"):
         run("--benchmark", "none")
+    with pytest.raises(StageError, match=r"--benchmark small=/nope: no such file; give that of"):
+        run("--benchmark", "small=/nope")
+    with pytest.raises(StageError, match=r"--benchmark small=: no such file"):
+        run("--benchmark", "small=")
+    with pytest.raises(StageError, match=r"--benchmark small: given twice"):
+        run("--benchmark", f"small={BENCHMARK}", "--benchmark", "small")
     write(answers()[:2])
     with pytest.raises(StageError, match="no completion of small/2"):
         run()
@@ -134,6 +141,22 @@ def test_what_is_wrong_is_one_line() -> None:
     with pytest.raises(StageError, match=r"model-x\.jsonl:1: not JSON") as failure:
         run()
     assert "stage" not in str(failure.value)
+
+
+def test_a_directory_that_cannot_be_written_is_found_before_judging(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write(answers())
+    monkeypatch.setattr(score, "judged_completions", None)
+    with pytest.raises(StageError, match=r"requirements\.lock: cannot be written \(File exists\)"):
+        run("--out", "requirements.lock")
+
+
+def test_the_dataset_is_no_file_of_tasks() -> None:
+    write(answers())
+    apply_overrides("params.yaml", ["benchmarks=[{name:dataset}]"])
+    with pytest.raises(StageError, match="--benchmark dataset=x: dataset is the prepared test spl"):
+        run("--benchmark", "dataset=x")
 
 
 def test_a_subset_says_in_every_line_how_many_of_how_many(
