@@ -23,7 +23,7 @@ from ketune.paths import (
     record,
 )
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
-from ketune.scratch import run_key, scratch_directory
+from ketune.scratch import cache_directory, run_key, scratch_directory
 from ketune.swift.checkpoints import last_checkpoint
 from ketune.swift.run import run_swift
 from ketune.training.arguments import training_arguments
@@ -49,6 +49,9 @@ from ketune.training.processes import (
 from ketune.training.schedule import plan_evaluations, with_schedule
 from ketune.training.tracking import tracked
 
+# What training runs of ours, in its own process: an interrupted run goes on under the same alone.
+_CODE = [Path("ketune", room) for room in ("adapters", "models/plugins", "swift", "training")]
+_INPUTS = 16  # digits of a run's key that stand for its inputs
 CURVES = {TRAIN_CURVE: TRAIN_COLUMNS, EVAL_CURVE: EVAL_COLUMNS}
 
 
@@ -75,6 +78,7 @@ def _train(params: Params, devices: Sequence[int]) -> None:
     if rank := node_rank(params):
         _join(params, model, key, rank, devices)
         return
+    _note_other_code(key)
     with (
         scratch_directory("train", key) as scratch,
         tracked(params, key, model.digest) as tracker,
@@ -154,7 +158,8 @@ def _announce(params: Params) -> None:
 
 
 def _run_key(params: Params, model: Model) -> str:
-    return run_key(
+    """16 digits of the run's inputs, then 8 of the code that trains."""
+    configuration = run_key(
         {
             # Who records a run does not determine it.
             "arguments": training_arguments(
@@ -168,6 +173,16 @@ def _run_key(params: Params, model: Model) -> str:
             "lock": file_sha256(LOCK),
         }
     )
+    files = sorted(path for folder in _CODE for path in folder.rglob("*.py"))
+    code = run_key({str(path): file_sha256(path) for path in files})
+    return configuration[:_INPUTS] + code[:8]
+
+
+def _note_other_code(key: str) -> None:
+    """Say so where the same inputs were trained on, and left, by other code."""
+    runs = [path.name for path in (cache_directory() / "train").glob(f"{key[:_INPUTS]}*/")]
+    if runs and not any(name.startswith(key) for name in runs):
+        print("the code of training has changed since this run was interrupted: it starts anew")
 
 
 def _existing(path: Path) -> Path:

@@ -7,7 +7,8 @@ from ketune.models.locate import Model
 from ketune.params import Params
 from ketune.runtime import StageError
 from stages import train
-from tests.training.conftest import changed
+from tests.house.imports import reachable
+from tests.training.conftest import ROOT, changed
 
 MODEL = Model("models/local", None, "digest")
 
@@ -49,6 +50,33 @@ def test_other_weights_or_plugins_have_another_scratch_directory(full: Params) -
     assert key != train._run_key(params, Model("models/local", None, "other"))
     Path("plugin.py").write_text("import swift\n")
     assert key != train._run_key(params, MODEL)
+
+
+@pytest.mark.parametrize("room", ["training", "training/plugins", "swift", "models/plugins"])
+def test_other_code_starts_anew_and_says_so(
+    full: Params, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KETUNE_CACHE", "cache")
+    key = train._run_key(full, MODEL)
+    Path("cache/train", key).mkdir(parents=True)
+    train._note_other_code(key)
+    train._note_other_code(train._run_key(changed(full, lora_rank=64), MODEL))
+    assert capsys.readouterr().out == ""
+    Path("ketune", room).mkdir(parents=True)
+    Path("ketune", room, "edited.py").touch()
+    other = train._run_key(full, MODEL)
+    assert other != key
+    train._note_other_code(other)
+    assert "the code of training has changed since this run was" in capsys.readouterr().out
+
+
+def test_the_code_of_a_run_is_what_its_process_can_import() -> None:
+    """Beside what checks parameters, words errors and names directories."""
+    plugins = [str(path.relative_to(ROOT)) for path in ROOT.glob("ketune/*/plugins/*.py")]
+    used = {path for file in [*plugins, "ketune/training/worker.py"] for path in reachable(file)}
+    folders = tuple(f"{folder}/" for folder in train._CODE)
+    rest = {path.split("/")[1] for path in used if not path.startswith(folders)}
+    assert rest == {"__init__.py", "params", "runtime.py", "scratch.py"}
 
 
 def test_missing_inputs_are_named(full: Params) -> None:
