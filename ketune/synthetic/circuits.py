@@ -6,7 +6,6 @@ from random import Random
 from qiskit import QuantumCircuit
 
 ONE_QUBIT = ("h", "x", "y", "z", "s", "t")
-TWO_QUBIT = ("cx", "cz", "swap")
 ROTATIONS = ("rx", "ry", "rz")
 SYMMETRIC = ("cz", "swap")
 ANGLES = ("pi / 2", "pi / 4", "pi / 8", "pi / 3", "pi")

@@ -60,7 +60,6 @@ class Finding(TypedDict):
     dropped: bool
 
 
-_FINDING = TypeAdapter(Finding)
 _SAMPLE = TypeAdapter(PreparedSample)
 
 
@@ -70,19 +69,6 @@ def read_prepared(path: Path) -> list[PreparedSample]:
     Raises StageError: no such file, or a line that is not a sample.
     """
     return read_records(path, _SAMPLE, "prepare")
-
-
-def contaminated_tasks(path: Path) -> set[str]:
-    """Ids of the tasks that training has seen: a train or validation sample repeats them and was
-    kept. `path` is contamination.jsonl; scores without these tasks are of the clean subset.
-
-    Raises StageError as `read_prepared` does.
-    """
-    return {
-        finding["task"]
-        for finding in read_records(path, _FINDING, "prepare")
-        if finding["split"] != "test" and not finding["dropped"]
-    }
 
 
 def json_line(value: object) -> str:

@@ -48,7 +48,6 @@ class Decoder:
         self.report, self.remember = report, remember
         self.seen: dict[int, Any] = {}
         self.within: list[Kind] = []  # kinds of the objects that are being made
-        self.cost = 0
 
     def decode(self, node: Node) -> Any:
         """The value of `node`. Raises Refused."""
