@@ -104,7 +104,7 @@ def test_lists_flags_and_text_reach_swift_whole(full: Params) -> None:
     params = changed(
         full,
         target_modules=["q_proj", "v_proj"],
-        external_plugins=["a.py", "b.py"],
+        external_plugins=["ketune/models/plugins/a.py", "ketune/models/plugins/b.py"],
         init_weights="pissa",
         torch_dtype="float32",
         bf16=False,
@@ -113,7 +113,10 @@ def test_lists_flags_and_text_reach_swift_whole(full: Params) -> None:
     )
     options = pairs(training_arguments(params, LOCAL, Path("out"), None))
     assert options["target_modules"] == ["q_proj", "v_proj"]
-    assert options["external_plugins"][:2] == ["a.py", "b.py"]
+    assert options["external_plugins"][:2] == [
+        "ketune/models/plugins/a.py",
+        "ketune/models/plugins/b.py",
+    ]
     assert {OBSERVER, GUARD} <= set(options["external_plugins"])
     assert options["init_weights"] == ["pissa"]
     assert options["bf16"] == options["fp16"] == ["false"]

@@ -11,6 +11,7 @@ from tests.house.imports import reachable
 from tests.training.conftest import ROOT, changed
 
 MODEL = Model("models/local", None, "digest")
+PLUGIN = Path("ketune/models/plugins/mine.py")
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,8 @@ def _repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data/prepared/train.jsonl", "data/prepared/validation.jsonl"):
         Path(name).write_text("{}\n")
     Path("requirements.lock").touch()
-    Path("plugin.py").touch()
+    PLUGIN.parent.mkdir(parents=True)
+    PLUGIN.touch()
 
 
 @pytest.mark.parametrize(
@@ -45,10 +47,10 @@ def test_other_data_or_libraries_have_another_scratch_directory(full: Params, pa
 
 
 def test_other_weights_or_plugins_have_another_scratch_directory(full: Params) -> None:
-    params = changed(full, external_plugins=["plugin.py"])
+    params = changed(full, external_plugins=[str(PLUGIN)])
     key = train._run_key(params, MODEL)
     assert key != train._run_key(params, Model("models/local", None, "other"))
-    Path("plugin.py").write_text("import swift\n")
+    PLUGIN.write_text("import swift\n")
     assert key != train._run_key(params, MODEL)
 
 
@@ -62,7 +64,7 @@ def test_other_code_starts_anew_and_says_so(
     train._note_other_code(key)
     train._note_other_code(train._run_key(changed(full, lora_rank=64), MODEL))
     assert capsys.readouterr().out == ""
-    Path("ketune", room).mkdir(parents=True)
+    Path("ketune", room).mkdir(parents=True, exist_ok=True)
     Path("ketune", room, "edited.py").touch()
     other = train._run_key(full, MODEL)
     assert other != key
@@ -80,8 +82,8 @@ def test_the_code_of_a_run_is_what_its_process_can_import() -> None:
 
 
 def test_missing_inputs_are_named(full: Params) -> None:
-    with pytest.raises(StageError, match=r"external_plugins: nothing\.py not found"):
-        train._run_key(changed(full, external_plugins=["nothing.py"]), MODEL)
+    with pytest.raises(StageError, match=r"external_plugins: .*nothing\.py not found"):
+        train._run_key(changed(full, external_plugins=[str(PLUGIN.with_name("nothing.py"))]), MODEL)
     Path("data/prepared/train.jsonl").unlink()
     with pytest.raises(StageError, match="run the prepare stage"):
         train._run_key(full, MODEL)
