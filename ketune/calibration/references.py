@@ -6,7 +6,7 @@ from math import ceil, log2
 from ketune.calibration.record import Calibration
 from ketune.completions.programs import build_program
 from ketune.judge import Program, Verdict
-from ketune.params.schema import EvaluationParams
+from ketune.params.schema import Ceiling, EvaluationParams
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
 
@@ -63,10 +63,11 @@ def time_limit(reference_seconds: float, params: EvaluationParams) -> float:
     return params.timeout * float(2 ** ceil(log2(wanted / params.timeout)))
 
 
-def check_ceilings(calibrated: Calibration, ceilings: dict[str, int], graphviz: str) -> None:
+def check_ceilings(calibrated: Calibration, ceilings: Sequence[Ceiling], graphviz: str) -> None:
     """Raises StageError naming the failing tasks if fewer references pass than is recorded."""
+    known = {ceiling.benchmark: ceiling.passing for ceiling in ceilings}
     for name, part in calibrated.items():
-        recorded = ceilings.get(name, 0)
+        recorded = known.get(name, 0)
         if len(part["scorable"]) >= recorded:
             continue
         failing = part["unscorable"] | {k: f"flaky: {v}" for k, v in part["flaky"].items()}

@@ -156,11 +156,18 @@ class Baseline(_Section):
         return self
 
 
+class Ceiling(_Section):
+    """How many reference solutions of a benchmark are known to pass."""
+
+    benchmark: Name
+    passing: NonNegative
+
+
 class EvaluationParams(_Section):
     """Section `evaluation`: how completions are judged. Times are wall seconds a program.
 
     A task's limit is `timeout`, or `timeout_factor` times what its reference solution took if
-    that is more. `ceilings`: how many reference solutions of a benchmark are known to pass.
+    that is more. `ceilings` is a list, as DVC merges a mapping into the one that is there.
     """
 
     timeout: Positive
@@ -170,7 +177,7 @@ class EvaluationParams(_Section):
     memory_mb: Annotated[int, Field(ge=512)]
     stitching: Literal["ketune", "seed"]
     pass_at: Annotated[list[Count], Field(min_length=1)]
-    ceilings: dict[Name, NonNegative]
+    ceilings: list[Ceiling]
 
     @model_validator(mode="after")
     def _references_have_no_less_time(self) -> Self:
@@ -263,14 +270,16 @@ class Params(_Section):
                 f"({self.eval_steps}), or the best checkpoint is never saved"
             )
         names = [benchmark.name for benchmark in self.benchmarks]
+        ceilings = [ceiling.benchmark for ceiling in self.evaluation.ceilings]
         if len(set(names)) != len(names):
             raise ValueError(f"benchmarks: a name appears twice in {names}")
-        if unknown := unknown_benchmarks(self.evaluation.ceilings, names):
+        if unknown := unknown_benchmarks(ceilings, names):
             raise ValueError(
                 f"evaluation.ceilings: no benchmark {unknown[0]!r}; benchmarks has "
-                f"{', '.join(names)}. Correct it, or leave it out: "
-                f"-S '~evaluation.ceilings.{unknown[0]}'"
+                f"{', '.join(names)}. Correct it, or run without: -S evaluation.ceilings=[]"
             )
+        if len(set(ceilings)) != len(ceilings):
+            raise ValueError(f"evaluation.ceilings: a benchmark appears twice in {ceilings}")
         if len(set(self.baselines)) != len(self.baselines) or _TAKEN & set(self.baselines):
             raise ValueError(
                 f"baselines: {self.baselines}: names must differ, and none may be one of "

@@ -19,7 +19,7 @@ from ketune.calibration.references import (
     time_limit,
 )
 from ketune.judge import Outcome, Verdict
-from ketune.params.schema import EvaluationParams
+from ketune.params.schema import Ceiling, EvaluationParams
 from ketune.runtime import StageError
 from ketune.tasks.benchmarks import Task
 
@@ -31,9 +31,13 @@ PARAMS = EvaluationParams(
     memory_mb=1024,
     stitching="seed",
     pass_at=[1],
-    ceilings={},
+    ceilings=[],
 )
 TEST = "def check(candidate):\n    assert candidate() == 1\n"
+
+
+def ceilings(**passing: int) -> list[Ceiling]:
+    return [Ceiling(benchmark=name, passing=count) for name, count in passing.items()]
 
 
 def task(number: int, reference: str = "    return 1", kind: str = "function_completion") -> Task:
@@ -110,9 +114,9 @@ def test_scorable_and_limits_by_task() -> None:
 
 def test_a_ceiling_below_its_record_names_tasks_reasons_and_what_to_install() -> None:
     calibrated = calibrate(TASKS, RUNS, PARAMS)
-    check_ceilings(calibrated, {"b": 1, "not here": 5}, "absent")
+    check_ceilings(calibrated, ceilings(b=1, c=5), "absent")
     with pytest.raises(StageError) as raised:
-        check_ceilings(calibrated, {"b": 2}, "absent")
+        check_ceilings(calibrated, ceilings(b=2), "absent")
     message = str(raised.value)
     assert "b: 1 reference solutions pass, evaluation.ceilings records 2" in message
     assert "b/2: wrong_answer: why" in message
@@ -120,7 +124,7 @@ def test_a_ceiling_below_its_record_names_tasks_reasons_and_what_to_install() ->
     assert "graphviz" in message
     assert "\n" not in message
     with pytest.raises(StageError) as raised:
-        check_ceilings(calibrated, {"b": 2}, "2.43.0")
+        check_ceilings(calibrated, ceilings(b=2), "2.43.0")
     assert "graphviz" not in str(raised.value)
 
 

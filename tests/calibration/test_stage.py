@@ -60,7 +60,13 @@ def test_kills_change_no_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_lower_ceiling_stops_the_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [task(0), task(1, "    return x")]
-    make_project(tmp_path, rows, monkeypatch, calibration_runs=1, ceilings={"small": 2})
+    make_project(
+        tmp_path,
+        rows,
+        monkeypatch,
+        calibration_runs=1,
+        ceilings=[{"benchmark": "small", "passing": 2}],
+    )
     with pytest.raises(StageError, match="small/1: wrong_answer"):
         calibrate.main()
     assert not CALIBRATION.exists()

@@ -24,7 +24,7 @@ PARAMS = EvaluationParams(
     memory_mb=1024,
     stitching="ketune",
     pass_at=[1],
-    ceilings={},
+    ceilings=[],
 )
 STUB = 'def double(x: int) -> int:\n    """Return twice x."""\n    pass\n'
 TEST = "def check(candidate):\n    assert candidate(4) == 8\n"

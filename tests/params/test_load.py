@@ -43,12 +43,12 @@ def override(root: Path, *overrides: str) -> None:
         ("evaluation.timeout=inf", "evaluation.timeout: expected a finite number, got inf"),
         ("lora_dropout=nan", "lora_dropout: expected a finite number, got nan"),
         (
-            "+evaluation.ceilings.qiskit_humanevla=150",
+            "evaluation.ceilings=[{benchmark:qiskit_humanevla,passing:150}]",
             "evaluation.ceilings: no benchmark 'qiskit_humanevla'; benchmarks has dataset, qiskit",
         ),
         (
             f"benchmarks=[{{name:a,path:b,md5:{'0' * 32},type:code_generation}}]",
-            "-S '~evaluation.ce",
+            "-S evaluation.ceilings=[]",
         ),
         ("use_rslora=1", "use_rslora: expected a valid boolean, got 1"),
     ],
@@ -79,9 +79,8 @@ def test_floats_are_floats_however_they_are_written(value: float) -> None:
 def test_the_dataset_alone_needs_no_other_ceilings(root: Path) -> None:
     override(root, "benchmarks=[{name:dataset}]")
     assert load_params(root).evaluation.ceilings
-    override(root, "~evaluation.ceilings.qiskit_humaneval")
-    override(root, "~evaluation.ceilings.qiskit_humaneval_hard")
-    assert load_params(root).evaluation.ceilings == {}
+    override(root, "evaluation.ceilings=[]")
+    assert load_params(root).evaluation.ceilings == []
 
 
 def test_no_float_may_be_infinite_or_no_number(root: Path) -> None:

@@ -55,7 +55,7 @@ def make_project(
             "type": "function_completion",
         }
     ]
-    params["evaluation"].update({"timeout": 20.0, "memory_mb": 1024, "ceilings": {}} | evaluation)
+    params["evaluation"].update({"timeout": 20.0, "memory_mb": 1024, "ceilings": []} | evaluation)
     yaml.dump(params, root / "params.yaml")
     monkeypatch.chdir(root)
     monkeypatch.setenv("KETUNE_CACHE", str(root / "cache"))
