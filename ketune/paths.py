@@ -40,6 +40,8 @@ METRICS = Path("metrics")
 SLICES = Path("metrics/slices")
 
 REPORT = Path("metrics/report.md")
+LOSS_PLOT = Path("metrics/loss.svg")
+CATEGORY_PLOT = Path("metrics/pass_at_1.svg")
 REPORT_METRICS = Path("metrics/report.json")
 
 

@@ -1,5 +1,6 @@
 """report: one page, the fine-tuned model beside its baselines and the published figures."""
 
+import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,10 @@ from ketune.paths import (
     ADAPTER,
     BASE,
     CALIBRATION,
+    CATEGORY_PLOT,
+    EVAL_CURVE,
     FINETUNED,
+    LOSS_PLOT,
     MERGED,
     METRICS,
     OUTCOMES,
@@ -21,14 +25,16 @@ from ketune.paths import (
     REPORT,
     REPORT_METRICS,
     SLICES,
+    TRAIN_CURVE,
     record,
 )
+from ketune.reporting.plots import draw_categories, draw_losses
 from ketune.reporting.report import render
 from ketune.runtime import StageError, atomic_open, read_jsonl, stage_main, write_json
 
 
 def main() -> None:
-    """Write metrics/report.md, and the scale of the run as a metric."""
+    """Write metrics/report.md with its plots, and the scale of the run as a metric."""
     params = load_params()
     names = [*params.baselines, FINETUNED]
     remove_leftovers(names)
@@ -40,6 +46,9 @@ def main() -> None:
     }
     models = {name: _read(record(OUTCOMES / f"{name}.jsonl")) for name in names}
     text = render(params, models, records, read_yaml(PUBLISHED))
+    draw_losses(LOSS_PLOT, _rows(TRAIN_CURVE), _rows(EVAL_CURVE))
+    draw_categories(CATEGORY_PLOT, {name: _rows(SLICES / f"{name}.csv") for name in names})
+    text += f"\n![Convergence]({LOSS_PLOT.name})\n\n![pass@1 by category]({CATEGORY_PLOT.name})\n"
     if BASE in params.baselines:
         base, own = (read_jsonl(OUTCOMES / f"{name}.jsonl") for name in (BASE, FINETUNED))
         try:
@@ -69,6 +78,11 @@ def remove_leftovers(names: Iterable[str]) -> None:
             for leftover in (path, METRICS / f"{name}.json", SLICES / f"{name}.csv"):
                 leftover.unlink(missing_ok=True)
             print(f"{path} removed: no stage of the graph makes it now")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _read(path: Path) -> dict[str, Any]:
