@@ -237,7 +237,7 @@ def test_the_stage_prepares_without_benchmark_files_when_none_is_asked_for(tmp_p
     for stage in ("ingest", "prepare"):
         result = run_stage(root, stage)
         assert result.returncode == 0, result.stderr
-    metrics = json.loads((root / "metrics" / "data.json").read_text())
+    metrics = json.loads((root / "data" / "prepared.record.json").read_text())
     assert list(metrics["contamination"]["benchmarks"]) == ["dataset"]
 
 

@@ -157,7 +157,7 @@ def test_every_form_of_a_dataset_gives_the_same_prepared_bytes(tmp_path: Path) -
         for stage in ("ingest", "prepare"):
             result = run_stage(root, stage)
             assert result.returncode == 0, result.stderr
-        metrics = json.loads((root / "metrics" / "data.json").read_text())
+        metrics = json.loads((root / "data" / "prepared.record.json").read_text())
         assert metrics.pop("provenance")["source"] == str(form)
         results.append((contents(root / "data" / "prepared"), metrics))
     assert results[1] == results[0]
@@ -199,7 +199,9 @@ def test_too_many_bad_rows_fail_the_stage_and_leave_a_report(tmp_path: Path) -> 
         "siblings.jsonl: in two splits by image 0, prompt 0, code 0, source 84 rows; "
         "0 moved, 0 dropped",
     ]
-    assert {path.name for path in (root / "data").iterdir()} == {"raw", "prepared"}
+    assert {path.name for path in (root / "data").iterdir()} == {
+        *("raw", "prepared", "prepared.record.json")
+    }
 
 
 def test_a_split_without_usable_rows_fails_the_stage(tmp_path: Path) -> None:
