@@ -129,12 +129,12 @@ def elsewhere(
 
 
 def results(clone: Clone) -> dict[str, bytes]:
-    """The bytes of every out that is shared: the merged model is rebuilt, data/source linked."""
+    """Bytes of every out that is shared: the merged model is rebuilt, other folders are links."""
     files = (path for room in ("data", "models") for path in (clone.root / room).rglob("*"))
     contents = {
         str(path.relative_to(clone.root)): path.read_bytes() for path in files if path.is_file()
     }
-    own = ("models/merged", "data/source")
+    own = ("models/merged/", "data/source/", "models/base/", "models/baselines/base/")
     return {name: content for name, content in contents.items() if not name.startswith(own)}
 
 
