@@ -27,7 +27,7 @@ from ketune.verdicts.records import read_verdicts
 
 
 def main() -> None:
-    """Score one model; write its outcomes, their record, metrics and plot data."""
+    """Score one model; write its outcomes, metrics and slices, and their record."""
     if len(sys.argv) != 2:
         raise StageError("usage: python -m stages.evaluate NAME, of data/completions/NAME.jsonl")
     name = sys.argv[1]
@@ -52,8 +52,8 @@ def main() -> None:
             "versions": versions("rouge-score", "sacrebleu"),
         },
     }
-    path = OUTCOMES / f"{name}.jsonl"
-    write_json(record(path), known)
+    slices = SLICES / f"{name}.csv"
+    write_json(record(slices), known)
     own = name == FINETUNED
     rates = headline(figures, views=own)
     # The names of all files differ, so that `dvc exp show` needs no path to tell them apart.
@@ -61,8 +61,8 @@ def main() -> None:
         key if own else f"{name}_{key}": round(rate.estimate, 2) for key, rate in rates.items()
     }
     write_json(METRICS / f"{name}.json", metrics)
-    write_slices(SLICES / f"{name}.csv", name, outcomes)
-    write_records(path, outcomes)
+    write_slices(slices, name, outcomes)
+    write_records(OUTCOMES / f"{name}.jsonl", outcomes)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main() -> None:
         "merge": _read(record(MERGED)),
         "calibration": _read(record(CALIBRATION)),
     }
-    models = {name: _read(record(OUTCOMES / f"{name}.jsonl")) for name in names}
+    models = {name: _read(record(SLICES / f"{name}.csv")) for name in names}
     text = render(params, models, records, read_yaml(PUBLISHED))
     draw_losses(LOSS_PLOT, _rows(TRAIN_CURVE), _rows(EVAL_CURVE))
     draw_categories(CATEGORY_PLOT, {name: _rows(SLICES / f"{name}.csv") for name in names})
@@ -68,16 +68,17 @@ def main() -> None:
 def remove_leftovers(names: Iterable[str]) -> None:
     """Delete the outs of baselines that are no longer in params.yaml.
 
-    This stage depends on the folder: DVC would record a hash of files that no stage makes now, and
+    This stage depends on the folders: DVC would record a hash of files that no stage makes now, and
     that no fresh clone can have. They stay in DVC's cache.
     """
-    kept = {f"{name}{suffix}" for name in names for suffix in (".jsonl", ".record.json")}
-    for path in sorted(OUTCOMES.glob("*")):
-        if path.name not in kept | {".gitignore"}:
-            name = path.name.partition(".")[0]
-            for leftover in (path, METRICS / f"{name}.json", SLICES / f"{name}.csv"):
-                leftover.unlink(missing_ok=True)
-            print(f"{path} removed: no stage of the graph makes it now")
+    kept = {".gitignore", *names}
+    for folder in (OUTCOMES, SLICES):
+        for path in sorted(folder.glob("*")):
+            name = path.name if path.name.startswith(".") else path.name.partition(".")[0]
+            if name not in kept:
+                path.unlink()
+                (METRICS / f"{name}.json").unlink(missing_ok=True)
+                print(f"{path} removed: no stage of the graph makes it now")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

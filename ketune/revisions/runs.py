@@ -12,8 +12,8 @@ from ketune.paths import (
     DATA_METRICS,
     FINETUNED,
     MERGE_METRICS,
-    OUTCOMES,
     REPORT_METRICS,
+    SLICES,
     TRAIN_METRICS,
     record,
 )
@@ -79,7 +79,7 @@ def read_figures(run: Experiment) -> Figures:
             metrics |= read_json(run, path.as_posix()) or {}
     known: dict[str, Any] = {}
     if is_complete(run, "evaluate"):
-        known = read_json(run, record(OUTCOMES / f"{FINETUNED}.jsonl").as_posix()) or {}
+        known = read_json(run, record(SLICES / f"{FINETUNED}.csv").as_posix()) or {}
     trained = read_json(run, record(ADAPTER).as_posix()) if "eval_loss" in metrics else None
     runtime = trained["train_runtime"] if trained else None
     return Figures(metrics, headline(known), tuple(headline(known, views=False)), runtime)

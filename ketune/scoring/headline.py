@@ -1,4 +1,4 @@
-"""The few figures of a model that DVC calls metrics; all of them stand in the outcomes' record."""
+"""The few figures of a model that DVC calls metrics; all of them stand in its record."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _PARTS = {
     "multimodal": "multimodal_",
     "multimodal_blank_images": "blanked_",
 }
-_NOT_BENCHMARKS = {"not_applicable", "provenance"}  # keys of an outcomes' record
+_NOT_BENCHMARKS = {"not_applicable", "provenance"}  # keys of a record
 Figures = Mapping[str, Any]
 
 

@@ -11,8 +11,8 @@ from ketune.revisions.experiments import Experiment, is_complete, read_file, rea
 _METRICS = {
     "train": "models/adapter.record.json",
     "merge": "models/merged.record.json",
-    "evaluate": "data/outcomes/finetuned.record.json",
-    "evaluate_baseline@base": "data/outcomes/base.record.json",
+    "evaluate": "metrics/slices/finetuned.record.json",
+    "evaluate_baseline@base": "metrics/slices/base.record.json",
 }
 
 

@@ -20,7 +20,7 @@ from tests.tracking.secrets import TOKENS, assert_no_secret
 
 pytestmark = pytest.mark.graph
 
-METRICS = ("data", "train", "merge", "calibration", "evaluate/base", "evaluate/finetuned")
+METRICS = ("data", "train", "merge", "calibration", "base", "finetuned")
 
 
 @dataclass(frozen=True)

@@ -143,14 +143,14 @@ def test_a_program_that_ends_the_sandbox_twice_is_to_blame() -> None:
     assert [v.outcome for v in verdicts] == ["forbidden", "passed"]
 
 
-def test_the_test_reaches_files_of_the_program_by_open_alone() -> None:
+def test_a_test_reads_files_of_the_program_and_imports_none() -> None:
     code = (
         "def f(x):\n    import os\n    os.makedirs('inner', exist_ok=True)\n"
         "    open('inner/a.txt', 'w').write('written')\n    os.symlink('/etc', 'link')\n"
         "    os.mkfifo('queue')\n    open('module_of_it.py', 'w').write('x = 1')\n    return 2\n"
     )
     test = """
-import importlib, os, numpy, pathlib
+import importlib, pathlib
 
 def check(candidate):
     assert candidate(1) == 2
@@ -166,13 +166,12 @@ def check(candidate):
         except OSError:
             continue
         raise AssertionError(refused)
-    assert os.listdir("/tmp") == [] and not pathlib.Path("inner").exists()
-    for load in (lambda: importlib.import_module("module_of_it"), lambda: numpy.load("back.txt")):
-        try:
-            load()
-        except (ImportError, OSError):
-            continue
-        raise AssertionError
+    assert pathlib.Path("inner").is_dir() and not pathlib.Path("missing").exists()
+    try:
+        importlib.import_module("module_of_it")
+    except ImportError:
+        return
+    raise AssertionError
 """
     assert [(v.outcome, v.detail) for v in run(Program("t", code, test, "f"), seconds=20)] == [
         ("passed", "")

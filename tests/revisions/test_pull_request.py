@@ -17,7 +17,10 @@ STAGES = {
     "prepare": ("rows", "metrics/data.json"),
     "train": ("rank", "metrics/train.json models/adapter.record.json metrics/curve_eval.csv"),
     "calibrate": ("revision judge", "metrics/calibration.json"),
-    "evaluate": ("rank passed", "metrics/slices/finetuned.csv data/outcomes/finetuned.record.json"),
+    "evaluate": (
+        "rank passed",
+        "metrics/slices/finetuned.csv metrics/slices/finetuned.record.json",
+    ),
     "report": ("model", "metrics/report.json"),
 }
 MAKE = """
@@ -46,7 +49,7 @@ elif stage == "evaluate":
         row["outcome"] = "passed" if number in p["passed"] else "wrong_answer"
         row["category"] = "circuits" if number % 2 else "noise"
     write("data/outcomes/finetuned.jsonl", "".join(json.dumps(r) + "\\n" for r in rows))
-    write("data/outcomes/finetuned.record.json", summarise(rows, [1]))
+    write("metrics/slices/finetuned.record.json", summarise(rows, [1]))
     write_slices(Path("metrics/slices/finetuned.csv"), "finetuned", rows)
 else:
     write("metrics/report.json", {"profile": p["model"]})

@@ -50,7 +50,7 @@ def test_outcomes_and_figures_of_one_model(monkeypatch: pytest.MonkeyPatch) -> N
         ("small/2", "wrong_answer", True),
         ("small/3", "wrong_answer", False),
     ]
-    metrics = json.loads(Path("data/outcomes/finetuned.record.json").read_text())
+    metrics = json.loads(Path("metrics/slices/finetuned.record.json").read_text())
     assert metrics["small"]["code"]["all"]["pass_at_1"] == 0.25
     judged = json.loads(Path("data/verdicts/finetuned.record.json").read_text())
     assert judged["provenance"]["stitching"] == "ketune"

@@ -33,7 +33,7 @@ stages:
     cmd: python fake.py evaluate
     deps: [models/merged]
     outs: [outcomes]
-    metrics: [data/outcomes/finetuned.record.json: {cache: false}]
+    metrics: [metrics/slices/finetuned.record.json: {cache: false}]
 """
 EXPERIMENTS = """
 runs:
@@ -78,7 +78,7 @@ elif stage == "merge":
         "eval_loss": {"trained": 0.6, "adapter": 0.6, "merged": 0.6}}))
 else:
     write("outcomes", "of " + Path("models/merged").read_text())
-    write("data/outcomes/finetuned.record.json", json.dumps(
+    write("metrics/slices/finetuned.record.json", json.dumps(
         {"dataset": {"code": {"all": {"pass_at_1": 0.5}}}, "provenance": {}}))
 """
 

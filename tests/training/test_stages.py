@@ -51,7 +51,9 @@ def test_training_lowers_the_loss_and_accounts_for_itself(trained: Workspace) ->
 def test_nothing_is_left_behind(trained: Workspace) -> None:
     left = [path.name for path in trained.cache.rglob("*") if path.is_file()]
     assert left == ["peaks.json"]  # the rate of this device, for every run
-    assert {path.name for path in (trained.root / "models").iterdir()} == {"adapter", "merged"}
+    artifacts = {"adapter", "merged"}
+    made = artifacts | {f"{name}.record.json" for name in artifacts}
+    assert {path.name for path in (trained.root / "models").iterdir()} == made
     text = (trained.root / "models/adapter/adapter_config.json").read_text()
     assert str(trained.root) not in text + (trained.root / "models/merged/args.json").read_text()
 
