@@ -27,6 +27,9 @@ demo: .venv/.ready  ## Run the whole graph at laptop scale; the working tree sta
 	dvc exp run --temp --name demo $$(ketune profile smoke --flags)
 	@git show "$$(git for-each-ref --format='%(refname)' 'refs/exps/**/demo')":metrics/report.md
 
+reference: demo  ## Run the graph at laptop scale and write its results into reference/, to commit
+	ketune reference --record demo
+
 test: .venv/.ready  ## Run every test that needs no GPU and no internet
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

@@ -13,6 +13,7 @@ TOOLS = {
     "compare": ("ketune.commands.compare", "two models on the same tasks: a paired verdict"),
     "runs": ("ketune.commands.runs", "commits and experiments in one table, with verdicts"),
     "pr": ("ketune.commands.pr", "the comment of a pull request, with verdicts"),
+    "reference": ("ketune.commands.reference", "recorded laptop-scale results, as an experiment"),
     "score": ("ketune.commands.score", "figures of completions produced elsewhere"),
     "clean": ("ketune.commands.clean", "remove what interrupted runs left in the cache"),
     "study": ("ketune.commands.study", "run or tabulate a study of experiments.yaml"),

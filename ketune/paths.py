@@ -7,6 +7,7 @@ BASE = "base"
 
 LOCK = Path("requirements.lock")
 PUBLISHED = Path("published.yaml")
+REFERENCE = Path("reference")  # laptop-scale results that a plain clone has
 RUNS = Path("runs")  # records that nothing depends on, ignored by git
 
 # resolve, source, ingest, prepare, card

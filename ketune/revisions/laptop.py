@@ -1,21 +1,23 @@
 """Results of a commit at laptop scale, as a DVC experiment of this repository."""
 
-import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
+from ketune.revisions.clones import clone_of, run_module
 from ketune.revisions.experiments import Experiment, find, git, is_complete
+from ketune.revisions.reference import PROFILE, restore
 from ketune.runtime import StageError
-
-_PROFILE = "smoke"
 
 
 def laptop_run(commit: str) -> Experiment | None:
-    """The finished experiment that `make_laptop_run` made of a commit, else None."""
+    """The finished experiment of a commit: made before, or its fresh reference/. Else None."""
     found = find(_name(commit))
-    return found if found and found.baseline == commit and is_complete(found, "report") else None
+    if found and found.baseline == commit and is_complete(found, "report"):
+        return found
+    try:
+        return restore(commit, _name(commit))
+    except StageError as error:
+        print(f"note: {error}", file=sys.stderr)
+        return None
 
 
 def make_laptop_run(commit: str) -> Experiment:
@@ -25,46 +27,16 @@ def make_laptop_run(commit: str) -> Experiment:
 
     Raises StageError when the graph fails.
     """
-    here = Path(git("rev-parse", "--show-toplevel").strip())
-    with tempfile.TemporaryDirectory(prefix="ketune-pr-") as folder:
-        clone = Path(folder) / "clone"
-        for command in (
-            ["git", "clone", "--quiet", "--shared", "--no-checkout", str(here), str(clone)],
-            ["git", "-C", str(clone), "checkout", "--quiet", "--detach", commit],
-        ):
-            _run(command, here)
-        cache = _run([sys.executable, "-m", "dvc", "cache", "dir"], here, quiet=True).strip()
-        _run([sys.executable, "-m", "dvc", "cache", "dir", "--local", cache], clone, quiet=True)
-        profile = [sys.executable, "-m", "ketune", "profile", _PROFILE, "--flags"]
-        flags = _run(profile, clone, quiet=True).split()
+    with clone_of(commit) as clone:
+        flags = run_module("ketune", "profile", PROFILE, "--flags", clone=clone).split()
         name = _name(commit)
-        _run([sys.executable, "-m", "dvc", "exp", "run", "--name", name, *flags], clone)
-        _run(["git", "fetch", "--quiet", str(clone), "+refs/exps/*:refs/exps/*"], here)
-    made = laptop_run(commit)
-    if made is None:
+        run_module("dvc", "exp", "run", "--name", name, *flags, clone=clone, quiet=False)
+        git("fetch", "--quiet", str(clone), "+refs/exps/*:refs/exps/*")
+    made = find(name)
+    if made is None or not is_complete(made, "report"):
         raise StageError(f"{commit[:9]}: the run left no results of its stages")
     return made
 
 
 def _name(commit: str) -> str:
-    return f"{_PROFILE}-{commit[:9]}"
-
-
-def _run(command: list[str], directory: Path, *, quiet: bool = False) -> str:
-    # The clone's own code runs, and its stages find this interpreter as `python`.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = os.environ | {"PATH": path, "PYTHONPATH": str(directory)}
-    identity = {"NAME": "ketune", "EMAIL": "ketune@localhost"}
-    for kind in ("AUTHOR", "COMMITTER"):
-        environment |= {f"GIT_{kind}_{key}": value for key, value in identity.items()}
-    result = subprocess.run(
-        command,
-        cwd=directory,
-        env=environment,
-        stdout=subprocess.PIPE if quiet else sys.stderr,  # stdout is the comment's
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise StageError(f"`{' '.join(command[:6])}` failed in a clone at {directory}; see above")
-    return result.stdout or ""
+    return f"{PROFILE}-{commit[:9]}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from ketune import paths
 from tests.house.test_dependencies import STAGES, definition
 
-FILES = {"LOCK", "PUBLISHED", "RUNS"}  # of no stage
+FILES = {"LOCK", "PUBLISHED", "REFERENCE", "RUNS"}  # of no stage
 
 
 def test_the_outs_of_dvc_yaml_are_the_paths_of_the_stages() -> None:
