@@ -23,12 +23,13 @@ TEST = PREPARED / "test.jsonl"
 DATA_METRICS = Path("metrics/data.json")
 CARD = Path("data/card")
 
-# train, merge
+# train, merge, publish
 ADAPTER = Path("models/adapter")
 TRAIN_METRICS = Path("metrics/train.json")
 TRAIN_CURVE = Path("metrics/curve_train.csv")
 EVAL_CURVE = Path("metrics/curve_eval.csv")
 MERGED = Path("models/merged")
+PUBLISHED_ADAPTER = Path("models/published")
 MERGE_METRICS = Path("metrics/merge.json")
 
 # generate, calibrate, judge, evaluate: a file a model

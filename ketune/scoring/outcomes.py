@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ketune.calibration.record import Calibration, is_scorable
 from ketune.runtime import StageError
+from ketune.scoring.pictures import image_type
 from ketune.scoring.similarity import bleu, rouge_l
 from ketune.tasks.benchmarks import Task
 from ketune.tasks.completions import Completion, Outcome
@@ -37,6 +38,7 @@ def score(
             "type": task.type,
             "category": task.category,
             "multimodal": task.multimodal,
+            "image_type": image_type(task.question) if task.images else "",
             "scorable": scorable[task.task_id],
             "outcome": None,
             "detail": "",

@@ -16,7 +16,8 @@ def summarise(outcomes: Sequence[OutcomeRow], pass_at: Sequence[int]) -> dict[st
 
     Code figures count code tasks only, `qa` figures questions only. A slice is `all`, `scorable`
     (code tasks that the reference solution passes), `text`, `multimodal`,
-    `multimodal_blank_images`, or a value of type or category; an empty one is left out. A Qiskit
+    `multimodal_blank_images`, or a value of type, category or image type (with the images, and
+    blanked); an empty one is left out. A Qiskit
     HumanEval task's category is its difficulty, and the slices are `by_difficulty` there. All
     rates are from 0 to 1.
     """
@@ -82,6 +83,15 @@ def _slices(
         "multimodal_blank_images": [o for o in outcomes if o["condition"] == "blank_images"],
     }
     result: dict[str, Any] = {name: figures(part) for name, part in parts.items() if part}
+    for title, part in (
+        ("image_type", parts["multimodal"]),
+        ("image_type_blank_images", parts["multimodal_blank_images"]),
+    ):
+        kinds = sorted({o["image_type"] for o in part})
+        if len(kinds) > 1:
+            result[f"by_{title}"] = {
+                kind: figures([o for o in part if o["image_type"] == kind]) for kind in kinds
+            }
     category = "category" if outcomes[0]["benchmark"] == TEST_SPLIT else "difficulty"
     for key, title in (("type", "type"), ("category", category)):
         values = sorted({o[key] for o in standard if o[key]})

@@ -32,6 +32,7 @@ class Completion(TypedDict):
 class Outcome(TypedDict):
     """What became of one completion. Code tasks have an outcome, questions have similarities.
 
+    `image_type` is what the picture shows, as far as the question tells, "" without one.
     `scorable` is false where the reference solution does not pass in the judge either.
     """
 
@@ -42,6 +43,7 @@ class Outcome(TypedDict):
     type: str
     category: str
     multimodal: bool
+    image_type: str
     scorable: bool
     outcome: str | None
     detail: str
