@@ -110,7 +110,7 @@ def _figures(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str, int, l
             continue
         code, questions = kinds.get("code", {}), kinds.get("qa", {})
         for part, label in SLICES.items():
-            if part in code:
+            if part in code and (part != "scorable" or code[part] != code["all"]):
                 yield _row(benchmark, "pass_at_1", label, code[part])
         for measure in ("rouge_l", "bleu") if questions else ():
             yield _row(benchmark, measure, f"QA {_MEASURES[measure]}", questions["all"])

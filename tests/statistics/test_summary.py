@@ -17,6 +17,7 @@ def outcome(number: int, result: str | None, **changes: Any) -> dict[str, Any]:
         "type": "qa" if result is None else "function_completion",
         "category": "circuits_and_gates",
         "multimodal": False,
+        "image_type": "",
         "scorable": True,
         "outcome": result,
         "rouge_l": 0.5 if result is None else None,
