@@ -65,6 +65,7 @@ def experiments(shared_clone: Clone) -> Iterator[Experiments]:
 def test_the_whole_graph_runs(experiments: Experiments) -> None:
     run = stages_run(experiments.first)
     run.remove("card")  # nothing waits for it
+    run.remove("publish")
     run.remove("resolve")
     run.remove("resolve_baseline@base")
     run.remove("source")
@@ -121,7 +122,7 @@ def test_prepared_images_are_found_from_any_clones_root(experiments: Experiments
 def test_a_rank_trains_again_and_prepares_nothing(experiments: Experiments) -> None:
     # At this scale both ranks may answer alike, and then there is nothing to evaluate anew.
     assert set(stages_run(experiments.second)) - {"judge", "evaluate"} == {
-        *("train", "merge", "generate", "report"),
+        *("train", "merge", "generate", "publish", "report"),
     }
     assert prepared_bytes(experiments.clone) == experiments.first_prepared
 
@@ -180,7 +181,7 @@ def test_evaluation_parameters_judge_again_without_generating(experiments: Exper
     # The verdicts may be the same under both rules, and then there is nothing to score anew.
     assert run <= {
         *("judge_baseline@base", "judge", "evaluate_baseline@base", "evaluate"),
-        "report",
+        *("publish", "report"),
     }
 
 
