@@ -73,7 +73,7 @@ def render(
         "",
         *markdown([["", "tasks", "percent [95 % interval]"], *table]),
         "",
-        "One answer a task is judged by the benchmark's own test, executed in isolation. Intervals "
+        "A program is judged by the benchmark's own test, executed in isolation. Intervals "
         "are Wilson's for pass@1 of one sample a task, else bootstrap over tasks. Images blanked: "
         "the same tasks with a white picture in place of each.",
         "",
@@ -91,8 +91,8 @@ def render(
         "## Limits",
         "",
         "- Code that it writes can be wrong, or harmful: read it, and run it isolated.",
-        "- The figures are of these benchmarks, of one seed, greedily decoded unless the record "
-        "says otherwise. They promise nothing of other tasks, libraries or versions of Qiskit.",
+        "- The figures are of these benchmarks, of one training seed. "
+        "They promise nothing of other tasks, libraries or versions of Qiskit.",
         "- It was trained on English, and on circuits, histograms and diagrams of this dataset.",
         "",
         "## Licence",
