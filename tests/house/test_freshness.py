@@ -41,6 +41,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "for path in map(Path, sys.argv[1:]):\n"
         "    folder = path.suffix == ''\n"
         "    (path if folder else path.parent).mkdir(parents=True, exist_ok=True)\n"
+        "    if path == Path('data/raw'):\n"
+        "        (path / 'source.json').write_text('{}')\n"
         "    if path == Path('data/prepared'):\n"
         "        for split in ('train', 'validation', 'test'):\n"
         "            (path / f'{split}.jsonl').write_text(split)\n"

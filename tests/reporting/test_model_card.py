@@ -25,7 +25,7 @@ def page(commit: str | None) -> str:
 
 
 def test_a_hub_reads_the_cards_base_dataset_and_figures() -> None:
-    data = ModelCard(page(COMMIT)).data
+    data: Any = ModelCard(page(COMMIT)).data
     assert (data.base_model, data.datasets) == ("org/base", ["org/rows"])
     result, *_ = data.eval_results
     assert (result.metric_value, result.dataset_revision) == (50.0, COMMIT)
@@ -35,4 +35,5 @@ def test_a_hub_reads_the_cards_base_dataset_and_figures() -> None:
 
 
 def test_a_local_base_is_no_hub_id() -> None:
-    assert ModelCard(page(None)).data.base_model is None
+    data: Any = ModelCard(page(None)).data
+    assert data.base_model is None
