@@ -94,6 +94,7 @@ def record_results(clone: Clone) -> None:
                 _write(path / f"part-{number}.bin", 50_000)
         elif not path.exists():
             _write(path, 2_000)
+    _write(clone.root / "data/raw/source.json", 2_000)
     prepared = clone.root / "data/prepared"
     for split in ("train", "validation", "test"):
         _write(prepared / f"{split}.jsonl", 50_000)
