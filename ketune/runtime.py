@@ -138,6 +138,14 @@ def fingerprint(name: str, digest: str) -> str:
     return f"{name[:11]}@{digest[:7]}"
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object that a stage wrote. Raises StageError where the file is missing."""
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
+    value: dict[str, Any] = json.loads(path.read_bytes())
+    return value
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """Read a JSON Lines file. Raises StageError naming the file and line that does not parse."""
     rows = []

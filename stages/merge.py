@@ -1,6 +1,5 @@
 """merge: models/adapter → models/merged by `swift export`, proven equal to base and adapter."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from ketune.runtime import (
     StageError,
     atomic_directory,
     file_sha256,
+    read_json,
     stage_main,
     versions,
     write_json,
@@ -39,7 +39,7 @@ def _merge(params: Params, devices: Sequence[int]) -> None:
     require_device(params)
     base = resolved_model(params.model, params.model_revision, RESOLVED)
     params = settle_model(params, base)
-    training = json.loads(record(ADAPTER).read_text(encoding="utf-8"))
+    training = read_json(record(ADAPTER))
     trained = training["eval_loss"]
     if (digest := training["provenance"]["model_digest"]) != base.digest:
         raise StageError(

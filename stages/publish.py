@@ -1,14 +1,11 @@
 """publish: models/adapter and its figures → models/published, a directory to push to a hub."""
 
-import json
 import shutil
-from pathlib import Path
-from typing import Any
 
 from ketune.params import load_params
 from ketune.paths import ADAPTER, FINETUNED, PUBLISHED_ADAPTER, RAW, RESOLVED, SLICES, record
 from ketune.reporting.model_card import render
-from ketune.runtime import StageError, atomic_directory, stage_main
+from ketune.runtime import StageError, atomic_directory, read_json, stage_main
 
 # What the card lists; dvc.yaml lists the same.
 SHOWN = (
@@ -24,10 +21,10 @@ def main() -> None:
     """Copy the adapter and write its card."""
     params = load_params()
     card = render(
-        base=_read(RESOLVED),
-        data=_read(RAW / "source.json"),
-        train=_read(record(ADAPTER)),
-        figures=_read(record(SLICES / f"{FINETUNED}.csv")),
+        base=read_json(RESOLVED),
+        data=read_json(RAW / "source.json"),
+        train=read_json(record(ADAPTER)),
+        figures=read_json(record(SLICES / f"{FINETUNED}.csv")),
         parameters={name: getattr(params, name) for name in SHOWN},
     )
     if not (ADAPTER / "adapter_config.json").is_file():
@@ -36,13 +33,6 @@ def main() -> None:
         shutil.copytree(ADAPTER, directory, dirs_exist_ok=True)
         (directory / "README.md").write_text(card, encoding="utf-8", newline="\n")
     print(f"{PUBLISHED_ADAPTER}: the adapter and its card")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
-    value: dict[str, Any] = json.loads(path.read_bytes())
-    return value
 
 
 if __name__ == "__main__":

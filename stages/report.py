@@ -1,10 +1,8 @@
 """report: one page, the fine-tuned model beside its baselines and the published figures."""
 
 import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ketune.comparison import as_markdown, compare
 from ketune.params import load_params, read_yaml
@@ -30,7 +28,7 @@ from ketune.paths import (
 )
 from ketune.reporting.plots import draw_categories, draw_losses
 from ketune.reporting.report import render
-from ketune.runtime import StageError, atomic_open, read_jsonl, stage_main, write_json
+from ketune.runtime import StageError, atomic_open, read_json, read_jsonl, stage_main, write_json
 
 
 def main() -> None:
@@ -39,12 +37,12 @@ def main() -> None:
     names = [*params.baselines, FINETUNED]
     remove_leftovers(names)
     records = {
-        "data": _read(record(PREPARED)),
-        "train": _read(record(ADAPTER)),
-        "merge": _read(record(MERGED)),
-        "calibration": _read(record(CALIBRATION)),
+        "data": read_json(record(PREPARED)),
+        "train": read_json(record(ADAPTER)),
+        "merge": read_json(record(MERGED)),
+        "calibration": read_json(record(CALIBRATION)),
     }
-    models = {name: _read(record(SLICES / f"{name}.csv")) for name in names}
+    models = {name: read_json(record(SLICES / f"{name}.csv")) for name in names}
     text = render(params, models, records, read_yaml(PUBLISHED))
     draw_losses(LOSS_PLOT, _rows(TRAIN_CURVE), _rows(EVAL_CURVE))
     draw_categories(CATEGORY_PLOT, {name: _rows(SLICES / f"{name}.csv") for name in names})
@@ -84,13 +82,6 @@ def remove_leftovers(names: Iterable[str]) -> None:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
-    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return figures
 
 
 if __name__ == "__main__":

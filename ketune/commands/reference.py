@@ -23,16 +23,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("revision", nargs="?", default="HEAD", help="whose reference/ (HEAD)")
+    parser.add_argument("revision", nargs="?", help="whose reference/ (HEAD)")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--check", action="store_true", help="only say whether it is fresh")
     action.add_argument("--record", metavar="EXPERIMENT", help="write reference/ from a run")
     arguments = parser.parse_args(argv)
+    if arguments.record and arguments.revision:
+        parser.error("--record writes the working tree's reference/: give no revision")
     if arguments.record:
         count = record(resolve(arguments.record))
         print(f"{REFERENCE}/: {count} files of {arguments.record}; commit them")
         return
-    commit = resolve(arguments.revision).commit
+    commit = resolve(arguments.revision or "HEAD").commit
     if arguments.check:
         check(commit)
         print(f"{REFERENCE}/ of {commit[:9]} is fresh")

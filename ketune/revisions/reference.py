@@ -13,17 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import md5
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from dvc.repo import Repo
 
 from ketune.paths import OUTCOMES, REFERENCE
 from ketune.revisions.clones import clone_of, commit_all, run_module
 from ketune.revisions.experiments import Experiment, git, is_complete, read_lock
-from ketune.runtime import StageError
+from ketune.runtime import StageError, atomic_directory
 
 PROFILE = "smoke"
-_RESULTS = ("dvc.lock", "params.yaml", "metrics/", "models/", "data/")
 
 
 def check(commit: str) -> None:
@@ -60,11 +58,11 @@ def record(experiment: Experiment) -> int:
     """
     if not is_complete(experiment, "report"):
         raise StageError(f"{experiment.name} has no whole run of its own")
-    changed = git("diff", "--name-only", experiment.baseline, experiment.commit).splitlines()
+    tracked = git("ls-tree", "-r", "--name-only", "-z", experiment.commit).split("\0")
+    outs = {out["path"] for stage in read_lock(experiment).values() for out in stage["outs"]}
     texts = {
         path: git("show", f"{experiment.commit}:{path}")
-        for path in changed
-        if path.startswith(_RESULTS) and not path.endswith(".gitignore")
+        for path in ("dvc.lock", *sorted(outs.intersection(tracked)))
     }
     with Repo() as here:
         for path, digest in _outcomes(experiment).items():
@@ -74,13 +72,11 @@ def record(experiment: Experiment) -> int:
                     f"{path} of {experiment.name} is not in DVC's cache; `dvc pull` it"
                 )
             texts[path] = cached.read_text(encoding="utf-8")
-    with TemporaryDirectory(dir=".", prefix=f".{REFERENCE}-") as folder:
+    with atomic_directory(REFERENCE) as folder:
         for path, text in texts.items():
-            made = Path(folder) / path
+            made = folder / path
             made.parent.mkdir(parents=True, exist_ok=True)
             made.write_text(text, encoding="utf-8", newline="")
-        shutil.rmtree(REFERENCE, ignore_errors=True)
-        shutil.copytree(folder, REFERENCE)
     return len(texts)
 
 
@@ -93,8 +89,7 @@ def _laid_out(commit: str) -> Iterator[Path]:
         run_module("ketune", "profile", PROFILE, clone=clone)
         for path in (clone / REFERENCE).rglob("*"):
             name = path.relative_to(clone / REFERENCE)
-            # Its own params.yaml would hide a change of the commit's; outcomes are not git's.
-            if path.is_file() and name != Path("params.yaml") and OUTCOMES not in name.parents:
+            if path.is_file() and OUTCOMES not in name.parents:  # outcomes are not git's
                 (clone / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, clone / name)
         if stage := _first_stale(clone):

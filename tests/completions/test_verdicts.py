@@ -48,9 +48,7 @@ def programs(count: int) -> list[Program]:
     return [Program(f"b/{i}", f"code {i}", "test", "f", timeout=9.0) for i in range(count)]
 
 
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kills=st.lists(st.integers(0, 7), max_size=4), runs=st.integers(1, 2))
 def test_a_run_killed_anywhere_executes_nothing_twice(
     fake: FakeJudge, kills: list[int], runs: int

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.swift.checkpoints import SEAL, defect, last_checkpoint, saved_step, seal
@@ -52,7 +52,6 @@ def test_one_saved_on_request_counts_as_well(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) == scheduled
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_damage_is_seen(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     run = tmp_path_factory.mktemp("run")

@@ -113,7 +113,7 @@ def test_large_image_shrinks_and_small_one_is_not_enlarged() -> None:
     assert canonical(encode(picture(1, (30, 20))), 640).size == (30, 20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(20, 900), st.integers(20, 900), st.integers(32, 640), st.integers(0, 9))
 def test_shrinking_is_pillows_lanczos(width: int, height: int, most: int, seed: int) -> None:
     large = picture(seed, (width, height))

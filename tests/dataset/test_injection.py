@@ -157,7 +157,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, min_size=1, max_size=12).map("".join)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(question=TEXTS, answer=TEXTS, pictured=st.booleans())
 def test_what_passes_has_its_turns_and_its_images_and_no_more(
     template: Any, tmp_path_factory: pytest.TempPathFactory, question: str, answer: str,

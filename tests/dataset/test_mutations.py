@@ -229,7 +229,7 @@ def assert_intact(sample: PreparedSample, row: Row) -> None:
     assert len(sample["images"]) == sample["multimodal"] == (row["image"] is not None)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(BAD) | st.sampled_from(GOOD), min_size=ROWS, max_size=ROWS),
     st.integers(0, 2**32),

@@ -178,9 +178,7 @@ def repeat(seconds: float, strategy: Any, body: Callable[[Any], None]) -> None:
     end, tried = time.monotonic() + seconds, 0
 
     @given(strategy)
-    @settings(
-        max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=100, database=None, suppress_health_check=list(HealthCheck))
     def batch(drawn: Any) -> None:
         nonlocal tried
         tried += 1

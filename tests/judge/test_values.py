@@ -80,7 +80,6 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-@settings(deadline=None)
 def test_containers(value: Any) -> None:
     back = cross(value)
     assert back == value
@@ -107,14 +106,14 @@ def test_scalars(scalar: Any) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 5), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_circuits(seed: int, qubits: int, depth: int, conditional: bool) -> None:
     circuit = random_circuit(qubits, depth, measure=True, conditional=conditional, seed=seed)
     assert cross(circuit) == circuit
 
 
 @given(st.integers(0, 10**6), st.integers(1, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_states_and_operators(seed: int, qubits: int) -> None:
     size = 1 << qubits
     unitary = random_unitary(size, seed=seed)

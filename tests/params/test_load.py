@@ -61,7 +61,7 @@ def test_a_bad_setting_is_one_line_naming_the_key(root: Path, setting: str, told
     assert "\n" not in str(error.value)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(1e-9, 1e3))
 def test_floats_are_floats_however_they_are_written(value: float) -> None:
     # PyYAML would read 2e-4 and 1e-05 as strings.

@@ -52,7 +52,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(key=st.sampled_from(KEYS), text=VALUES, laptop=st.booleans())
 def test_every_override_is_what_runs_or_an_error(
     tmp_path_factory: pytest.TempPathFactory, key: str, text: str, laptop: bool

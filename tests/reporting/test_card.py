@@ -121,7 +121,7 @@ def test_without_what_it_is_made_of_the_stage_says_what_to_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        StageError, match=r"data/prepared.record.json not found; run the prepare stage"
+        StageError, match=r"data/prepared.record.json not found; run the stage that makes it"
     ):
         card_main()
     assert not Path("data/card").exists()

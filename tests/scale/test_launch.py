@@ -58,7 +58,7 @@ def test_nodes_are_numbered_by_the_environment(full: Params) -> None:
             node_rank(params, wrong)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.integers(1, 64),
     steps=st.integers(1, 8),

@@ -44,9 +44,7 @@ def test_the_specifications_evaluations_cost_two_fifths_of_its_flops(
     assert schedule.share == pytest.approx(0.43, abs=0.02)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 @given(share=st.floats(0.13, 0.9))
 def test_the_interval_is_the_shortest_that_keeps_the_share(
     full: Params, rows: tuple[Path, Path], share: float

@@ -27,7 +27,7 @@ def test_mcnemar_is_the_binomial_test_of_the_discordant_pairs(gained: int, lost:
     assert mcnemar(gained, lost) == mcnemar(lost, gained)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(tables)
 def test_the_difference_agrees_with_scipys_bootstrap(differences: list[float]) -> None:
     found = bootstrap_mean(differences)
@@ -41,7 +41,7 @@ def test_the_difference_agrees_with_scipys_bootstrap(differences: list[float]) -
         assert found.high == pytest.approx(peer.high, abs=tolerance)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(tables)
 def test_sign_flips_agree_with_scipys_permutation_test(differences: list[float]) -> None:
     peer = stats.permutation_test(
@@ -66,7 +66,7 @@ def test_a_cluster_counts_as_one_draw() -> None:
     assert sign_flip([1.0] * 10) == pytest.approx(2 / 2**10)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(30, 300), st.floats(0.05, 0.5))
 def test_the_detectable_mean_is_detected_in_four_of_five(tasks: int, spread: float) -> None:
     generator = np.random.default_rng(0)
@@ -83,7 +83,7 @@ def test_holm_adjusts_in_steps_and_never_reverses() -> None:
     assert holm([]) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(60, 1500), st.floats(0.1, 0.5))
 def test_the_detectable_difference_is_detected_in_four_of_five(tasks: int, share: float) -> None:
     difference = detectable_proportion(tasks, share)

@@ -88,7 +88,7 @@ def test_the_answer_completes_the_question(drawn: list[Sample]) -> None:
         assert run(stitched, sample.test_code, sample.entry_point), stitched
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_no_program_or_question_is_in_two_splits(one: int, other: int) -> None:
     train = {s.fingerprint for s in islice(samples("train", one, draw=False), 150)}
@@ -97,7 +97,7 @@ def test_no_program_or_question_is_in_two_splits(one: int, other: int) -> None:
     assert not train & test
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=2)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_no_circuit_picture_or_fact_of_the_wide_tier_is_in_two_splits(one: int, other: int) -> None:
     splits: tuple[tuple[Split, int], ...] = (("train", one), ("test", other))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.adapters.conversion import initial_adapter, keep_initial, to_plain_lora
@@ -21,7 +21,6 @@ def scaling(config: dict[str, Any]) -> float:
     )
 
 
-@settings(deadline=None)  # torch's first product takes a second
 @given(
     rank=st.integers(1, 4),
     alpha=st.integers(1, 64),
