@@ -189,6 +189,8 @@ def _table(figures: dict[str, Any], pass_at: Sequence[int], subset: Subset | Non
                 # A part that is the whole says nothing of its own.
                 if name in slices and (name == "all" or slices[name]["tasks"] != whole)
             }
+            if len(pictures := slices.get("by_image_type", {})) > 1:
+                shown |= pictures
             shown |= slices.get("by_category", {}) | slices.get("by_difficulty", {})
             for name, part in shown.items():
                 cells = [f"{title} {_rate(part, key)}" for title, key in keys]

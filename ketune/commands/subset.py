@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ketune.scoring.pictures import IMAGE_TYPES, image_type
 from ketune.tasks.benchmarks import Task
 
 
@@ -45,6 +46,8 @@ def _belongs(task: Task, benchmark: str, kind: str, part: str) -> bool:
             return not task.multimodal
         case "multimodal" | "multimodal_blank_images":
             return task.multimodal
+    if part in IMAGE_TYPES:
+        return task.multimodal and image_type(task.question) == part
     return task.category == part
 
 

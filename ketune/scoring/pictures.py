@@ -3,6 +3,7 @@
 import re
 
 OTHER = "other"
+IMAGE_TYPES = ("circuit", "histogram", "bloch_sphere", OTHER)
 _KINDS = re.compile(
     r"\b(?:(?P<circuit>circuits?)|(?P<histogram>histograms?|bar (?:chart|plot|graph)s?)"
     r"|(?P<bloch_sphere>bloch))\b",

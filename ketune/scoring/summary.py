@@ -17,9 +17,8 @@ def summarise(outcomes: Sequence[OutcomeRow], pass_at: Sequence[int]) -> dict[st
     Code figures count code tasks only, `qa` figures questions only. A slice is `all`, `scorable`
     (code tasks that the reference solution passes), `text`, `multimodal`,
     `multimodal_blank_images`, or a value of type, category or image type (with the images, and
-    blanked); an empty one is left out. A Qiskit
-    HumanEval task's category is its difficulty, and the slices are `by_difficulty` there. All
-    rates are from 0 to 1.
+    blanked); an empty one is left out. A Qiskit HumanEval task's category is its difficulty, and
+    the slices are `by_difficulty` there. All rates are from 0 to 1.
     """
     by_benchmark: dict[str, list[OutcomeRow]] = defaultdict(list)
     for outcome in outcomes:
@@ -87,8 +86,7 @@ def _slices(
         ("image_type", parts["multimodal"]),
         ("image_type_blank_images", parts["multimodal_blank_images"]),
     ):
-        kinds = sorted({o["image_type"] for o in part})
-        if len(kinds) > 1:
+        if kinds := sorted({o["image_type"] for o in part}):
             result[f"by_{title}"] = {
                 kind: figures([o for o in part if o["image_type"] == kind]) for kind in kinds
             }

@@ -36,11 +36,14 @@ METRICS = {
 def models() -> dict[str, Any]:
     def outcomes(passed: int) -> list[dict[str, Any]]:
         rows = [outcome(i, "passed" if i < passed else "wrong_answer") for i in range(20)]
-        rows += [outcome(i, "passed", multimodal=True) for i in range(20, 24)]
+        picture = {"multimodal": True, "image_type": "circuit"}
+        rows += [outcome(i, "passed", **picture) for i in range(20, 24)]
         return [*rows, outcome(30, None)]
 
     blanked = [
-        outcome(i, "wrong_answer", multimodal=True, condition="blank_images") for i in range(20, 24)
+        row | {"outcome": "wrong_answer", "condition": "blank_images"}
+        for row in outcomes(0)
+        if row["multimodal"]
     ]
     text_only = [row for row in outcomes(15) if not row["multimodal"]]
     rest: dict[str, Any] = {"not_applicable": {}, "provenance": {}}
@@ -57,7 +60,7 @@ def row(text: str, start: str) -> list[str]:
 
 
 def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
-    text = render(SMOKE, models, METRICS, PUBLISHED)
+    text, _ = render(SMOKE, models, METRICS, PUBLISHED).split("## By what the picture shows")
     assert row(text, " |")[1:] == ["base", "fine-tuned", "ibm"]
     assert row(text, "eval_loss")[1:] == ["2.0000", "0.5000", ""]
     assert row(text, "test split: text code")[1:] == [
@@ -70,6 +73,26 @@ def test_the_table_shows_every_model(models: dict[str, Any]) -> None:
     assert row(text, "test split: QA ROUGE-L")[2] == "50.0 [50.0, 50.0]"
     assert "test split 23 of 24" in text
     assert "repeat a benchmark's task: test split 7; 5 dropped before training." in text
+
+
+def test_pictures_have_a_table_by_what_they_show() -> None:
+    pictures = [
+        outcome(i, "passed", multimodal=True, image_type=kind)
+        for i, kind in enumerate(("circuit", "circuit", "histogram"))
+    ]
+    blanked = [row | {"condition": "blank_images", "outcome": "timeout"} for row in pictures]
+    base = [row | {"outcome": "timeout"} for row in pictures[:2]]
+    rest: dict[str, Any] = {"not_applicable": {}, "provenance": {}}
+    own = {
+        "base": summarise(base, [1]) | rest,
+        "finetuned": summarise([*pictures, *blanked], [1]) | rest,
+    }
+    text = render(SMOKE, own, METRICS, PUBLISHED)
+    _, text = text.split("## By what the picture shows")
+    assert row(text, " |")[1:] == ["base", "fine-tuned", "fine-tuned, images blanked"]
+    circuit = row(text, "test split: circuit, code pass@1 (2)")
+    assert [cell.partition(" ")[0] for cell in circuit[1:]] == ["0.0", "100.0", "0.0"]
+    assert row(text, "test split: histogram, code pass@1 (1)")[1] == ""
 
 
 def test_scorable_tasks_have_a_row_where_some_are_not(models: dict[str, Any]) -> None:

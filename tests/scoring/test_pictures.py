@@ -43,3 +43,8 @@ def test_figures_by_image_type_with_images_and_blanked() -> None:
     assert code["by_image_type"]["circuit"]["tasks"] == 2
     assert code["by_image_type"]["histogram"]["pass_at_1"] == 1.0
     assert code["by_image_type_blank_images"]["histogram"]["pass_at_1"] == 0.0
+
+
+def test_pictures_of_one_kind_are_a_slice_too() -> None:
+    rows = [outcome(0, "passed", multimodal=True, image_type="circuit"), outcome(1, "passed")]
+    assert list(summarise(rows, [1])["dataset"]["code"]["by_image_type"]) == ["circuit"]
