@@ -114,3 +114,16 @@ def test_a_pull_killed_midway_is_completed_by_the_next(
 
     make(receiver, "pull")
     assert results(receiver) == results(published)
+
+
+def test_a_registered_version_of_the_adapter_is_fetched_by_name(
+    published: Clone, tmp_path: Path
+) -> None:
+    elsewhere(published, tmp_path)  # the tag is this clone's own
+    other = Clone(tmp_path / "ketune", tmp_path / "home")
+    other.run("git", "tag", "-a", "adapter@v1.0.0", "-m", "rank 32")
+    other.run("dvc", "artifacts", "get", str(other.root), "adapter", "--out", str(tmp_path / "got"))
+    own = published.root / "models/published"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "got").iterdir()} == {
+        path.name: path.read_bytes() for path in own.iterdir()
+    }

@@ -1,6 +1,9 @@
 """train → merge → generate as users run them, on a tiny model and a few rows."""
 
+import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -98,6 +101,50 @@ def test_a_killed_training_resumes_to_the_same_adapter(trained: Workspace, tmp_p
         assert resumed[name] == whole[name]
     for name in ("metrics/curve_train.csv", "metrics/curve_eval.csv"):
         assert (workspace.root / name).read_bytes() == (trained.root / name).read_bytes()
+
+
+# What a user of the adapter has: PEFT and transformers, not this library.
+_LOAD = """
+import sys
+import torch
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+
+load = AutoModelForImageTextToText.from_pretrained
+base, adapter, merged = sys.argv[1:]
+tokens = {"input_ids": torch.arange(20, 60)[None], "attention_mask": torch.ones(1, 40).long()}
+with torch.no_grad():
+    tuned = PeftModel.from_pretrained(load(base, dtype=torch.float32), adapter)
+    with tuned.disable_adapter():
+        before = tuned(**tokens).logits
+    after = tuned(**tokens).logits
+    whole = load(merged, dtype=torch.float32)(**tokens).logits
+assert "ketune" not in sys.modules
+print((after - whole).abs().max().item(), (after - before).abs().max().item())
+"""
+
+
+def test_peft_alone_loads_what_is_published(trained: Workspace, tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    shutil.copytree(trained.root, root, symlinks=True)
+    base = {"model": str(TINY), "commit": None, "digest": "e" * 64}
+    for path, content in (
+        ("models/base.json", base),
+        ("data/raw/source.json", {"source": "org/rows", "commit": "c" * 40}),
+        ("metrics/slices/finetuned.record.json", {"not_applicable": {}, "provenance": {}}),
+    ):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(json.dumps(content))
+    subprocess.run([sys.executable, "-m", "stages.publish"], cwd=root, check=True)
+    published = tmp_path / "pulled"
+    shutil.move(root / "models/published", published)
+    models = [str(path) for path in (TINY, published, trained.root / "models/merged")]
+    command = [sys.executable, "-I", "-c", _LOAD, *models]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    difference, effect = map(float, result.stdout.split()[-2:])
+    assert difference < 1e-4
+    assert effect > 0.1
+    assert f"datasets/org/rows/tree/{'c' * 40}" in (published / "README.md").read_text()
 
 
 def test_a_merge_with_another_scaling_fails_the_stage(
