@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import DatasetCardData
+
 from ketune.tasks.kinds import CATEGORIES, SAMPLE_TYPES, SPLITS
 from ketune.tasks.samples import PreparedSample, answer, question
 
+# Upper bounds of a hub's size_categories, and their names.
+_SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 _SOURCES = 10  # documents listed by name
 _HUB = "https://huggingface.co/datasets"
 
@@ -64,8 +68,9 @@ def write_card(directory: Path, card: Card) -> None:
 
 
 def render(card: Card) -> str:
-    """The page."""
+    """The page, led by the metadata that a hub reads."""
     sections = [
+        ["---", _metadata(card).to_yaml(), "---"],
         [f"# Data card: {card.provenance['source']}"],
         _provenance(card),
         _licence(card),
@@ -77,6 +82,29 @@ def render(card: Card) -> str:
         _examples(card),
     ]
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _metadata(card: Card) -> DatasetCardData:
+    """Hub ids only: a local source is named in the text alone."""
+    source = card.provenance["source"]
+    rows = sum(card.counts["rows"].values())
+    licence = "apache-2.0" if card.generation else "other"
+    return DatasetCardData(
+        pretty_name=f"{source}, prepared",
+        language="en",
+        license=licence,
+        license_name=None if card.generation else "as-its-source",
+        task_categories=["image-text-to-text", "question-answering", "text-generation"],
+        size_categories=next((name for most, name in _SIZES.items() if rows < most), "1M<n<10M"),
+        source_datasets=[source] if card.provenance["commit"] else None,
+        tags=["qiskit", "quantum-computing"],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": f"{split}.jsonl"} for split in SPLITS],
+            }
+        ],
+    )
 
 
 def _provenance(card: Card) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import DatasetCard
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -16,6 +17,7 @@ from ketune.reporting.card import pick_examples
 from ketune.runtime import StageError, write_json
 from ketune.sources.raw import write_provenance
 from ketune.sources.sources import locate_directory, write_raw
+from ketune.tasks.kinds import SPLITS
 from ketune.tasks.samples import PreparedSample, read_prepared
 from stages.card import main as card_main
 from tests.dataset.published import good_rows, good_splits, write_parquet
@@ -58,6 +60,13 @@ def test_a_hub_datasets_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "| primitives_and_execution | 3 | 3 | 3 | 9 | 33.3% |" in page
     assert "| `docs/circuits.ipynb` | 26 |" in page
     assert "## Generation" not in page
+    data: Any = DatasetCard(page).data
+    assert (data.source_datasets, data.license, data.size_categories) == (
+        ["org/name"],
+        "other",
+        "n<1K",
+    )
+    assert [file["split"] for file in data.configs[0]["data_files"]] == list(SPLITS)
     shown = re.findall(r"!\[.*\]\((images/.*)\)", page)
     assert len(shown) == 1
     with Image.open(tmp_path / "data/card" / shown[0]) as picture:
@@ -96,6 +105,8 @@ def test_a_generated_datasets_card(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "| ghz | 1 | 1 | 1 | 5 | 0 |" in page
     assert "| bell | 0 | 0 | 0 | 0 | 1 |" in page
     assert "Apache-2.0" in page
+    data: Any = DatasetCard(page).data
+    assert (data.source_datasets, data.license) == (None, "apache-2.0")
     assert "share their source" not in page
 
 
