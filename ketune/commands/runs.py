@@ -56,12 +56,11 @@ def _cells(runs: Sequence[Run]) -> list[list[str]]:
 
 
 def _row(run: Run, rates: Sequence[str]) -> list[str]:
-    shown = [f"{key}={after}" for key, (_, after) in run.changed.items()]
-    more = [f"and {len(shown) - _CHANGES} more"] if len(shown) > _CHANGES else []
+    more = [f"and {len(run.short) - _CHANGES} more"] if len(run.short) > _CHANGES else []
     losses = [run.figures.metrics.get(key) for key in ("eval_loss", "overfitting_gap")]
     return [
         run.name,
-        " ".join([*shown[:_CHANGES], *more]),
+        " ".join([*run.short[:_CHANGES], *more]),
         *("" if value is None else f"{value:.4f}" for value in losses),
         *(_percent(run.figures.rates.get(name)) for name in rates),
         run.verdict,
@@ -94,4 +93,6 @@ def _csv(runs: Sequence[Run]) -> str:
 
 def _plain(run: Run) -> dict[str, object]:
     rates = {name: rate._asdict() for name, rate in run.figures.rates.items()}
-    return asdict(run) | {"figures": asdict(run.figures) | {"rates": rates}}
+    plain = asdict(run) | {"figures": asdict(run.figures) | {"rates": rates}}
+    del plain["short"]  # `changed` has it all
+    return plain

@@ -99,6 +99,21 @@ def _recommended_text(root: Path) -> str:
     raise StageError(f"{_PARAMS}: no commit holds the recommended values; restore the file")
 
 
+def short_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between two params.yaml, by dotted keys, as "key=value" for a person.
+
+    All keys of a profile that `after` is at and `before` is not are one: "profile=smoke".
+    """
+    changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+    for name in profiles()[1:]:
+        changes = profile_changes(name)
+        held = all(after.get(key) == value for key, value in changes.items())
+        if held and len(changes.keys() & changed) > 1:
+            own = [f"{key}={after.get(key)}" for key in changed if key not in changes]
+            return [f"profile={name}", *own]
+    return [f"{key}={after.get(key)}" for key in changed]
+
+
 def overrides(changes: Mapping[str, Any]) -> list[str]:
     """`changes` as `dvc exp run -S` takes them, without a space, for the shell to split."""
     return [f"{key}={_hydra(value)}" for key, value in changes.items()]

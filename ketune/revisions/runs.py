@@ -6,6 +6,7 @@ from typing import Any
 
 from ketune.comparison import compare
 from ketune.params import flatten, parse_yaml
+from ketune.params.profile import short_changes
 from ketune.paths import (
     ADAPTER,
     CALIBRATION_METRICS,
@@ -49,11 +50,15 @@ class Figures:
 
 @dataclass(frozen=True)
 class Run:
-    """A run beside a reference: {key: (reference's, the run's)} of parameters, and a verdict."""
+    """A run beside a reference: {key: (reference's, the run's)} of parameters, and a verdict.
+
+    `short` is `changed` for a person, a profile as one.
+    """
 
     name: str
     commit: str
     changed: dict[str, tuple[Any, Any]]
+    short: list[str]
     figures: Figures
     verdict: str
 
@@ -61,13 +66,14 @@ class Run:
 def read_runs(reference: Experiment, others: Sequence[Experiment]) -> list[Run]:
     """The reference, and every other run beside it, in their order."""
     first, params = read_figures(reference), flat_params(reference)
-    runs = [Run(reference.name, reference.commit, {}, first, "reference")]
+    runs = [Run(reference.name, reference.commit, {}, [], first, "reference")]
     for other in others:
         figures, own = read_figures(other), flat_params(other)
         keys = dict.fromkeys((*params, *own))
         changed = {k: (params.get(k), own.get(k)) for k in keys if params.get(k) != own.get(k)}
         verdict = _verdict(reference, first, other, figures)
-        runs.append(Run(other.name, other.commit, changed, figures, verdict))
+        short = short_changes(params, own)
+        runs.append(Run(other.name, other.commit, changed, short, figures, verdict))
     return runs
 
 

@@ -18,6 +18,7 @@ from ketune.params.profile import (
     profile_changes,
     recommended,
     scale_of_params,
+    short_changes,
     write,
 )
 from ketune.runtime import StageError
@@ -122,6 +123,18 @@ def test_the_flags_write_what_the_profile_writes(
     shutil.copy(REPOSITORY / "params.yaml", root)
     main(["smoke"])
     assert (root / "params.yaml").read_text() == flagged
+
+
+@pytest.mark.usefixtures("root")
+def test_a_profile_is_one_change_to_a_person_and_hides_no_other() -> None:
+    smoke = FULL | SMOKE
+    assert short_changes(FULL, smoke) == ["profile=smoke"]
+    assert short_changes(FULL, smoke | {"lora_rank": 64}) == ["profile=smoke", "lora_rank=64"]
+    assert short_changes(smoke, smoke | {"lora_rank": 64}) == ["lora_rank=64"]
+    assert short_changes(smoke, FULL)[0].startswith("model=")
+    # At the profile but for one key, every key stands.
+    assert "eval_steps=7" in short_changes(FULL, smoke | {"eval_steps": 7})
+    assert "profile=smoke" not in short_changes(FULL, smoke | {"eval_steps": 7})
 
 
 @pytest.mark.usefixtures("root")
