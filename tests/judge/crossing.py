@@ -26,7 +26,7 @@ def decoder(blocks: Any = (), exported: Any = ()) -> Decoder:
     """A decoder of the program's values."""
     return Decoder(
         blocks,
-        lambda handle, _: exported[handle] if exported else len,
+        lambda handle, *_: exported[handle] if exported else len,
         list(exported).__getitem__,
         strict=True,
         report=lambda _: None,

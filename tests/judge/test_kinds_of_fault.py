@@ -319,6 +319,20 @@ LOST = {
         "def f(p):\n    return open(p).read()\n",
         "from pathlib import Path; Path('/tmp/q').write_text('z'); assert f('/tmp/q') == 'z'",
     ),
+    "parameters of a function": (
+        "def f(a, /, b=2, *c, d='x', e=len, **g) -> int:\n    return lambda n: n\n",
+        "import inspect; s = inspect.signature(f); p = s.parameters; assert list(p) == list('abcdeg')\n"
+        "    assert p['b'].default == 2 and p['d'].default == 'x' and p['a'].default is p['a'].empty\n"
+        "    assert p['a'].kind.name == 'POSITIONAL_ONLY' and p['d'].kind.name == 'KEYWORD_ONLY'\n"
+        "    assert p['b'].annotation is p['b'].empty and s.return_annotation is int\n"
+        "    assert list(inspect.signature(f(1)).parameters) == ['n']",
+    ),
+    "the test's own code": (
+        "def f(x):\n    return x\n",
+        "import inspect\n    def g(x):\n        'doc'\n        return x\n"
+        "    assert g.__code__.co_argcount == 1 and inspect.getdoc(g) == g.__doc__ == 'doc'\n"
+        "    assert f(g)(1) == 1 and inspect.getfullargspec(f(g)).args == ['x']",
+    ),
     "arguments of an exception": (
         "def f():\n    raise KeyError('a')\n",
         "try: f()\n    except KeyError as e: assert e.args == ('a',)",
@@ -338,6 +352,24 @@ UNKNOWN = {
     "argument changed into it": (
         "import threading\ndef f(a, b):\n    b.x = a.x = threading.Lock()\n    a.n = 2\n",
         "from types import SimpleNamespace as S\n    a, b = S(n=1), S(n=1)\n    f(a, b); assert b.x > 1",
+    ),
+    "annotation": (
+        "def f(x: list[int]):\n    return x\n",
+        "import inspect; assert inspect.signature(f).parameters['x'].annotation == list[int]",
+    ),
+    "default that is no plain value": (
+        "def f(x=[]):\n    return x\n",
+        "import inspect; assert inspect.signature(f).parameters['x'].default == []",
+    ),
+    "code of a function": ("def f(x, y):\n    pass\n", "assert f.__code__.co_argcount == 2"),
+    "documentation of a function": ("def f():\n    'doc'\n", "assert not f.__doc__"),
+    "source of a function": (
+        "def f():\n    pass\n",
+        "import inspect; assert 'for' not in inspect.getsource(f)",
+    ),
+    "kind of a function": (
+        "async def f():\n    pass\n",
+        "import inspect; assert not inspect.iscoroutinefunction(f)",
     ),
     "library's subclass": (
         "from qiskit.circuit.library import QFT\ndef f():\n    return QFT(2)\n",

@@ -79,7 +79,7 @@ def _check(bundle: dict[str, str], channel: int) -> None:
     if entry_point:
         candidate = scope[entry_point] = _guard(_candidate, peer, entry_point)
     scope |= {"__name__": TEST_MODULE, "__file__": TEST, "open": files.open_scratch}
-    scope |= questions(peer._report)
+    scope |= questions(peer._report, peer.is_call)
     _guard(exec, test.code, scope)
     for name, takes_candidate in test.calls:
         result = _guard(scope[name], *([candidate] if takes_candidate else []))

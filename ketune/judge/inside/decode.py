@@ -7,6 +7,7 @@ classes and modules may be named too.
 """
 
 import importlib
+import inspect
 import keyword
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +23,13 @@ from ketune.judge.inside.wire import Node, Refused
 _ATOMS = (type(None), bool, int, float, str)
 _MAX_BYTES = 1 << 31  # of one array
 _KINDS = "biufcSUMmV"
+_PARAMETERS = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+)
 
 
 class Decoder:
@@ -35,7 +43,7 @@ class Decoder:
     def __init__(
         self,
         blocks: Sequence[memoryview],
-        stub: Callable[[int, str], Callable[..., Any]],
+        stub: Callable[..., Callable[..., Any]],
         exported: Callable[[int], Any],
         *,
         passed: Sequence[object] = (),
@@ -282,12 +290,30 @@ class Decoder:
         result = self.seen[self._number(number)] = getattr(mapping, name)()
         return result
 
-    def _function(self, handle: int, name: str) -> Callable[..., Any]:
+    def _function(self, handle: int, name: str, told: Node = None) -> Callable[..., Any]:
         if self.within:
             raise Refused(f"a function in a {self.within[-1].tag}")
         # Libraries write code that names the functions they wrap.
         usable = self.text(name).isidentifier() and not keyword.iskeyword(name)
-        return self.stub(self.integer(handle), name if usable else "function")
+        signature = None if told is None else self._signature(*self.bare(told))
+        return self.stub(self.integer(handle), name if usable else "function", signature)
+
+    def _signature(self, returns: Node, parameters: Node) -> inspect.Signature:
+        made = [
+            inspect.Parameter(
+                self.text(name),
+                _PARAMETERS[self.integer(kind, 0, len(_PARAMETERS) - 1)],
+                annotation=self._noted(annotation),
+                default=self._noted(default),
+            )
+            for name, kind, annotation, default in map(self.bare, self.bare(parameters))
+        ]
+        return inspect.Signature(made, return_annotation=self._noted(returns))
+
+    def _noted(self, node: Node) -> Any:
+        """A number, a text, None, a plain class or a handle; `empty` where there is none."""
+        values = [self.of(part, *_ATOMS, type, Opaque) for part in self.bare(node)]
+        return values[0] if values else inspect.Parameter.empty
 
     def _home(self, handle: int) -> Any:
         if self.within and callable(self.exported(self.integer(handle))):

@@ -8,6 +8,7 @@ stays behind: a handle crosses in its place (`opaque`).
 import asyncio
 import dataclasses
 import functools
+import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -184,7 +185,35 @@ class Encoder:
     def _exported(self, function: Any, name: str) -> Node:
         if self.within:
             raise Unencodable(f"the function {name} in an object")
-        return ["function", self.export(function), name]
+        return ["function", self.export(function), name, self._signature(function)]
+
+    def _signature(self, function: Any) -> Node:
+        """What it returns and its parameters: name, kind, annotation and default, each of those two
+        an empty list where there is none. None where Python cannot tell."""
+        try:
+            told = inspect.signature(function)
+        except Exception:  # what a program's class may raise
+            return None
+        return [
+            self._noted(told.return_annotation, "an annotation"),
+            [
+                [
+                    parameter.name,
+                    int(parameter.kind),
+                    self._noted(parameter.annotation, "an annotation"),
+                    self._noted(parameter.default, f"the default of {parameter.name}"),
+                ]
+                for parameter in told.parameters.values()
+            ],
+        ]
+
+    def _noted(self, value: Any, what: str) -> list[Node]:
+        if value is inspect.Parameter.empty:
+            return []
+        plain_class = isinstance(value, type) and trusted.is_plain(value)
+        if type(value) in _ATOMS or type(value) is int or plain_class:
+            return [self.encode(value)]
+        return [["opaque", self.export(value), what]]
 
     def _foreign(self, value: Any, number: int) -> Node:  # noqa: PLR0911
         """An object of a class that is on no list: as its nearest base on one, or as data."""

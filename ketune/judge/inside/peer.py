@@ -8,6 +8,7 @@ of the exception's classes, its arguments, message, outcome, detail, output].
 
 import contextlib
 import gc
+import inspect
 import io
 import os
 import random
@@ -62,15 +63,23 @@ class Peer:
         self.handles[id(value)] = len(self.exports) - 1
         return len(self.exports) - 1
 
-    def stub(self, handle: int, name: str) -> Callable[..., Any]:
+    def stub(
+        self, handle: int, name: str, signature: inspect.Signature | None = None
+    ) -> Callable[..., Any]:
         """A function here that calls the other side's."""
 
         def remote(*arguments: Any, **keywords: Any) -> Any:
             return self.call(handle, arguments, keywords)
 
         remote.__name__ = remote.__qualname__ = name
+        if signature is not None:
+            remote.__signature__ = signature  # type: ignore[attr-defined]
         self.stubs[id(remote)] = (remote, handle, None)
         return remote
+
+    def is_call(self, value: object) -> bool:
+        """Whether it is a function here that calls the other side's."""
+        return type(value) is types.FunctionType and self._home(value) is not None
 
     def call(self, handle: int, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Call the other side's function; what it raises is raised here.

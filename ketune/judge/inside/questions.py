@@ -1,4 +1,5 @@
-"""What a test asks about the class of a value, answered only where it is known here.
+"""What a test asks about the class of a value, or the code of a function, answered only where it is
+known here.
 
 Python answers `type(x)`, `isinstance(x, C)` and `callable(x)` without asking x. A value may stand
 for one that could not cross, or cross as its base: then the answer would be of what stands here. So
@@ -6,20 +7,40 @@ the test's code is compiled to ask through this module.
 """
 
 import ast
+import asyncio
 import dataclasses
+import inspect
 import types
+import typing
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from ketune.judge.inside.objects import Origin, Record, origin_of
 from ketune.judge.inside.opaque import Opaque, Unjudgeable, refuse
 
-ASKED, CLASS = "__asked__", "__class_of__"  # names that the test's code calls
-_FUNCTIONS: tuple[Any, ...] = (
+# Names that the test's code calls.
+ASKED, CLASS, ATTRIBUTE = "__asked__", "__class_of__", "__attribute_of__"
+_OF_CLASSES: tuple[Any, ...] = (
     *(type, isinstance, callable),
     *(dataclasses.is_dataclass, dataclasses.asdict, dataclasses.astuple, dataclasses.fields),
 )
-_NAMES = {function.__name__ for function in _FUNCTIONS}
+# Of a function these tell what its own code is, and a call of the program's has none here.
+_OF_CODE: tuple[Any, ...] = (
+    *(inspect.getsource, inspect.getsourcelines, inspect.getsourcefile, inspect.getfile),
+    *(inspect.getdoc, inspect.getcomments, inspect.getfullargspec, inspect.get_annotations),
+    *(
+        inspect.getclosurevars,
+        inspect.getmodule,
+        typing.get_type_hints,
+        asyncio.iscoroutinefunction,
+    ),
+    *(inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction),
+)
+_CODE_ATTRIBUTES = {
+    *("__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__closure__"),
+    *("__globals__", "__wrapped__", "__doc__", "__dict__"),
+}
+_NAMES = {function.__name__ for function in (*_OF_CLASSES, *_OF_CODE)} | {"signature"}
 # Modules whose classes may have instances that are not derived from them.
 _ABSTRACT = {"collections.abc", "typing", "numbers"}
 
@@ -48,6 +69,8 @@ class _Questions(ast.NodeTransformer):
         self.generic_visit(node)
         if node.attr == "__class__" and isinstance(node.ctx, ast.Load):
             return self._call(node, CLASS, [node.value], [])
+        if node.attr in _CODE_ATTRIBUTES and isinstance(node.ctx, ast.Load):
+            return self._call(node, ATTRIBUTE, [node.value, ast.Constant(node.attr)], [])
         return node
 
     def _call(
@@ -57,13 +80,23 @@ class _Questions(ast.NodeTransformer):
         return ast.copy_location(ast.Call(called, arguments, keywords), node)
 
 
-def questions(report: Callable[[str], None]) -> dict[str, Any]:
-    """The functions that the test's code calls, by name; `report` is told of what is not known."""
+def questions(report: Callable[[str], None], is_call: Callable[[object], bool]) -> dict[str, Any]:
+    """The functions that the test's code calls, by name; `report` is told of what is not known.
+    `is_call` tells a call of the program's from a function of the test's."""
+
+    def unknown(what: str, value: Any) -> NoReturn:
+        what = f"{what} of the program's function {value.__name__}"
+        report(what)
+        raise Unjudgeable(what)
 
     def asked(function: Any, *arguments: Any, **keywords: Any) -> Any:
-        if not arguments or not any(function is known for known in _FUNCTIONS):
+        value, *rest = arguments or (None,)
+        of_code = any(function is known for known in _OF_CODE)
+        of_code |= function is inspect.signature and not hasattr(value, "__signature__")
+        if of_code and is_call(value):
+            unknown(f"{function.__name__}()", value)
+        if not arguments or not any(function is known for known in _OF_CLASSES):
             return function(*arguments, **keywords)
-        value, *rest = arguments
         if type(value) is Opaque:
             refuse(value)
         origin = origin_of(value)
@@ -78,7 +111,12 @@ def questions(report: Callable[[str], None]) -> dict[str, Any]:
             origin.refuse("__class__")
         return value.__class__
 
-    return {ASKED: asked, CLASS: class_of}
+    def attribute_of(value: Any, name: str) -> Any:
+        if is_call(value):
+            unknown(name, value)
+        return getattr(value, name)
+
+    return {ASKED: asked, CLASS: class_of, ATTRIBUTE: attribute_of}
 
 
 def _is_instance(

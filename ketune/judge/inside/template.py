@@ -138,7 +138,7 @@ def _cross(value: Any) -> None:
     tree, blocks = wire.unpack(wire.pack(encoder.encode(value), encoder.blocks))
     decode.Decoder(
         blocks,
-        lambda _, __: print,
+        lambda *_: print,
         lambda _: None,
         strict=True,
         report=print,
