@@ -1,5 +1,6 @@
 """The only reader of parameters: params.yaml as it is, or with a baseline's file over it."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -54,6 +55,7 @@ def load_params(
     Raises StageError naming the file and key: wrong type, out of range, unknown or missing key.
     """
     tree = read_yaml(root / "params.yaml")
+    refuse_references(tree, "params.yaml")
     params = validate(Params, tree, "params.yaml")
     if not changes:
         return params
@@ -145,6 +147,18 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def refuse_references(tree: dict[str, Any], where: str) -> None:
+    """Raise StageError for a text that DVC would replace: `-S` and `ketune profile` write the whole
+    file through OmegaConf, which resolves `${key}` and takes `???` for a missing value."""
+    for key, value in flatten(tree).items():
+        text = json.dumps(value, ensure_ascii=False)
+        if "${" in text or value == "???":
+            raise StageError(
+                f"{where}: {key}: DVC replaces {'${' if '${' in text else '???'} by another value "
+                "when an experiment changes the file; write it otherwise"
+            )
+
+
 def read_yaml(path: Path, *, empty: bool = False) -> dict[str, Any]:
     """A file of keys and values. Raises StageError: cannot be read, not YAML, something else."""
     try:
@@ -197,7 +211,10 @@ def _first_problem(error: ValidationError, where: str) -> str:
             if other["input"] is value or other["loc"] == problem["loc"]
         )
     )
-    return f"{where}: {key}: expected {expected}, got {value!r}"
+    quoted = ""
+    if kind == "string_type" and isinstance(value, int | float):
+        quoted = f"; quote a text that looks like a number, -S \"{key}='…'\" in the shell"
+    return f"{where}: {key}: expected {expected}, got {value!r}{quoted}"
 
 
 def _is_union_tag(part: int | str) -> bool:

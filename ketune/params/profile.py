@@ -7,12 +7,13 @@ dvc exp run $(ketune profile smoke --flags) -S lora_rank=64
 
 import argparse
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ketune.params.load import flatten, load_params, parse_yaml, read_yaml
+from ketune.params.load import flatten, load_params, parse_yaml, read_yaml, refuse_references
 from ketune.runtime import StageError, atomic_open
 
 FULL = "full"  # the recommended configuration: params.yaml as it is committed
@@ -147,7 +148,9 @@ def write(changes: Mapping[str, Any], root: Path = Path()) -> list[str]:
     # DVC takes a second to import, and scoring alone comes without it.
     from dvc.utils.hydra import apply_overrides  # noqa: PLC0415
 
-    before = flatten(read_yaml(root / _PARAMS))
+    tree = read_yaml(root / _PARAMS)
+    refuse_references(tree, _PARAMS)
+    before = flatten(tree)
     changed = [key for key, value in changes.items() if before.get(key) != value]
     # On a copy, so that a failure halfway leaves the file whole.
     copy = root / f".new.{_PARAMS}"
@@ -162,11 +165,17 @@ def write(changes: Mapping[str, Any], root: Path = Path()) -> list[str]:
 
 
 def _restore_layout() -> None:
-    """Put back the committed file where it says the same: DVC's dumper moves comments."""
+    """Put back the committed file where it says the same, in values and comments: DVC's dumper
+    moves comments."""
     committed, path = _recommended_text(Path()), Path(_PARAMS)
-    if parse_yaml(committed, _PARAMS) == read_yaml(path):
+    own = _comments(path.read_text(encoding="utf-8")) - _comments(committed)
+    if not own and parse_yaml(committed, _PARAMS) == read_yaml(path):
         with atomic_open(path) as file:
             file.write(committed)
+
+
+def _comments(text: str) -> set[str]:
+    return {comment.strip() for comment in re.findall(r"(?:^|\s)#(.*)", text)}
 
 
 def _profile_of(values: Mapping[str, Any], root: Path) -> str | None:

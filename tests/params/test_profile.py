@@ -92,10 +92,35 @@ def test_a_profile_is_written_in_place_and_taken_back_without_a_trace(root: Path
     main(["smoke"])
     text = (root / "params.yaml").read_text()
     assert held_profile() == "smoke"
-    assert "# effective batch 32" in text  # comments are kept
+    assert "# increased from 0.05" in text  # comments are kept
     assert load_params().data.source == "synthetic"
     main(["full"])
     assert (root / "params.yaml").read_text() == before
+
+
+def test_a_users_own_comment_outlives_the_way_to_a_profile_and_back(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(
+        path.read_text().replace("lora_rank: 32", "lora_rank: 32 # mine: 64 is too much")
+    )
+    main(["smoke"])
+    main(["full"])
+    assert "lora_rank: 32 # mine: 64 is too much" in path.read_text()
+    assert held_profile() == "full"
+
+
+@pytest.mark.parametrize("text", ["Qiskit ${model} 2.0", "${nothing}", "???"])
+def test_a_text_that_dvc_would_replace_is_refused(root: Path, text: str) -> None:
+    path = root / "params.yaml"
+    path.write_text(
+        path.read_text().replace("model: Qwen/Qwen3-VL-8B-Instruct", f"model: {text!r}")
+    )
+    before = path.read_text()
+    with pytest.raises(StageError, match=r"params.yaml: model: DVC replaces"):
+        load_params()
+    with pytest.raises(StageError, match=r"params.yaml: model: DVC replaces"):
+        main(["smoke"])
+    assert path.read_text() == before
 
 
 def test_a_key_changed_at_a_profile_leaves_it_that_profile(root: Path) -> None:
