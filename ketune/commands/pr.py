@@ -107,8 +107,11 @@ def _files(base: Experiment, head: Experiment) -> list[str]:
 
 
 def _stages(base: Experiment, head: Experiment) -> dict[str, list[str]]:
-    """{stage: what of its dependencies, parameters or command differs} by the two locks."""
+    """{stage: what of its dependencies, parameters or command differs} by the two locks, {} where
+    one side has none: then there is nothing to differ from."""
     before, after = read_lock(base), read_lock(head)
+    if not before:
+        return {}
     changed = {}
     for name, stage in after.items():
         old = before.get(name, {})

@@ -9,10 +9,11 @@ import argparse
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ketune.revisions.experiments import derived, resolve
+from ketune.revisions.experiments import derived, elsewhere, resolve
 from ketune.revisions.runs import Run, read_runs
 from ketune.runtime import StageError
 from ketune.statistics import Interval
@@ -36,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     form.add_argument("--json", action="store_true", help="the same, with intervals")
     arguments = parser.parse_args(argv)
     others = [resolve(name) for name in arguments.runs] or derived()
+    if not arguments.runs and (left := elsewhere()):
+        names = ", ".join([*left[:3], *["…"] * (len(left) > 3)])
+        print(
+            f"note: {len(left)} experiments derive from other commits; name them: {names}",
+            file=sys.stderr,
+        )
     runs = read_runs(resolve(arguments.reference), others)
     if not any(run.figures.metrics for run in runs):
         raise StageError(

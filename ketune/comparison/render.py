@@ -1,6 +1,7 @@
 """A comparison as text, markdown or JSON."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,12 +19,22 @@ _HEADER = (
     *("benchmark", "measure", "tasks", "a", "b", "b - a", "p", "p (Holm)"),
     *("detectable", "won", "lost"),
 )
+_NARROW = ("benchmark", "measure", "tasks", "a", "b", "b - a", "p (Holm)", "won", "lost")
+_WIDTH = 100  # columns of a terminal
 
 
 def as_text(comparison: Comparison, a: str, b: str, changes: Changes | None = None) -> str:
-    """What else differs, aligned columns, a verdict a main row, and the tasks won and lost."""
-    lines = aligned([_HEADER, *map(_cells, comparison.rows)])
-    parts = [f"a = {a}, b = {b}", *_changed(changes), "", *lines, "", *_remarks(comparison)]
+    """What else differs, aligned columns, a verdict a main row, and the tasks won and lost.
+
+    A terminal's width has room for the interval of the difference alone; markdown has all.
+    """
+    lines = aligned([_NARROW, *map(_narrow, comparison.rows)])
+    remarks = [
+        line
+        for remark in _remarks(comparison)
+        for line in textwrap.wrap(remark, _WIDTH, break_on_hyphens=False)
+    ]
+    parts = [f"a = {a}, b = {b}", *_changed(changes), "", *lines, "", *remarks]
     return "\n".join(parts) + "\n"
 
 
@@ -70,6 +81,17 @@ def _changed(changes: Changes | None) -> list[str]:
 
 def _value(value: Any) -> str:
     return "(not there)" if value is None else str(value)
+
+
+def _narrow(row: Row) -> list[str]:
+    _, measure, tasks, *_, holm, _, won, lost = _cells(row)
+    return [
+        row.benchmark if row.part in MAIN_PARTS else f"  {row.part}",
+        *(measure, tasks),
+        *(f"{100 * rate.estimate:.1f}" for rate in (row.a, row.b)),
+        _percent(row.difference, signed=True),
+        *(holm, won, lost),
+    ]
 
 
 def _cells(row: Row) -> list[str]:

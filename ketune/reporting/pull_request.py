@@ -13,6 +13,7 @@ from ketune.tables import aligned, markdown
 MARK = "<!-- ketune pr -->"  # finds the comment again
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 20  # of a bar of 100 %
+_INPUTS = 6  # of a stage that ran again
 _LISTED = 40  # parameters, files and tasks
 
 
@@ -131,14 +132,20 @@ def _changed(base: Side, head: Side, changes: Changes) -> list[str]:
 def _code(changes: Changes) -> list[str]:
     lines = []
     if changes.stages:
-        rows = [[name, ", ".join(inputs)] for name, inputs in changes.stages.items()]
+        rows = [[name, _some(inputs)] for name, inputs in changes.stages.items()]
         lines += [*markdown([["stage that ran again", "because these changed"], *rows]), ""]
     if changes.files:
         listed = "\n".join(f"- `{path}`" for path in changes.files[:_LISTED])
         more = len(changes.files) - _LISTED
         listed += f"\n- and {more} more" if more > 0 else ""
-        lines += _folded(f"{len(changes.files)} files of code, data and configuration", listed)
+        files = "1 file" if len(changes.files) == 1 else f"{len(changes.files)} files"
+        lines += _folded(f"{files} of code, data and configuration", listed)
     return lines
+
+
+def _some(inputs: Sequence[str]) -> str:
+    more = [f"and {len(inputs) - _INPUTS} more"] if len(inputs) > _INPUTS else []
+    return ", ".join([*inputs[:_INPUTS], *more])
 
 
 def _drawn(base: Side, head: Side) -> list[str]:

@@ -39,6 +39,12 @@ def derived() -> list[Experiment]:
     return [e for e in reversed(_listed()) if e.baseline == current]
 
 
+def elsewhere() -> list[str]:
+    """Names of the experiments that derive from other commits, the newest first."""
+    current = head()
+    return list(dict.fromkeys(e.name for e in _listed() if e.baseline != current))
+
+
 def resolve(name: str) -> Experiment:
     """The experiment `name`, else the commit that a revision of git stands for.
 
