@@ -10,6 +10,7 @@ from ketune.runtime import stage_main
 # Name: the module whose `main(argv)` it is, and what it does.
 TOOLS = {
     "profile": ("ketune.params.profile", "write a scale, full or smoke, into params.yaml"),
+    "doctor": ("ketune.commands.doctor", "what this machine has of what params.yaml needs"),
     "compare": ("ketune.commands.compare", "two models on the same tasks: a paired verdict"),
     "runs": ("ketune.commands.runs", "commits and experiments in one table, with verdicts"),
     "pr": ("ketune.commands.pr", "the comment of a pull request, with verdicts"),

@@ -12,6 +12,7 @@ ROOMS = (
     *("sources", "synthetic", "dataset"),
     *("completions", "verdicts", "calibration"),
     *("devices", "models", "adapters", "swift", "training", "merging", "generation"),
+    *("planning",),
     *("statistics", "scoring", "comparison", "reporting", "revisions", "studies"),
     *("commands", "cli", "__main__"),
 )
