@@ -165,7 +165,7 @@ def _disks(spaces: list[Space] | None) -> Iterator[Check]:
 
 
 def _hub(params: Params) -> Check:
-    """A HEAD request, through the environment's proxies. Needed where something is to be fetched."""
+    """A HEAD request through the environment's proxies. Needed if something is to be fetched."""
     wanted = _to_fetch(params)
     needed, endpoint = bool(wanted), constants.ENDPOINT
     via = f" through {', '.join(proxy_variables())}" if proxy_variables() else ""

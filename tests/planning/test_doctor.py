@@ -65,7 +65,11 @@ def test_full_scale_names_all_that_is_not_there_and_what_to_do(tmp_path: Path) -
     cache = tmp_path / "file"
     cache.write_text("")
     status, lines, error = doctor(
-        tmp_path, [], NO_NAMESPACES, KETUNE_CACHE=str(cache / "cache"), HF_HOME=str(tmp_path / "hub")
+        tmp_path,
+        [],
+        NO_NAMESPACES,
+        KETUNE_CACHE=str(cache / "cache"),
+        HF_HOME=str(tmp_path / "hub"),
     )
     assert status == 1
     assert re.search(r"no nvidia-smi +missing +install NVIDIA's driver", lines["GPU and driver"])
@@ -107,7 +111,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, params: Params, endpoint: str) -> Check:
-    monkeypatch.setattr(machine.constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
     return machine._hub(params)
 
 
@@ -177,7 +181,7 @@ def test_a_disk_that_is_too_small_says_what_for(tmp_path: Path) -> None:
 def test_the_recommended_configuration_needs_two_models_until_one_has_arrived(
     full: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ketune.planning.disk.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     model = base_model(full)
     sizes = {space.what: space.size for space in disk_space(full, model)}
     assert gigabytes(sizes["the base model"]) == gigabytes(sizes["the merged model"]) == "17.6 GB"
