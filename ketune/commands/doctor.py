@@ -4,6 +4,7 @@ Exit status 0: everything that is needed is there; what is optional never fails.
 """
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 
 from ketune.params.override import add_overrides, overridden_params
@@ -29,12 +30,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     except StageError:  # the line of the hub says why
         spaces = None
     checks = [*check_machine(params, spaces)]
-    print("\n".join(aligned([("what", "found", "status", "what to do"), *map(_row, checks)])))
+    header, *rows = aligned(
+        [("what", "found", "status"), *((c.what, c.found, c.status) for c in checks)]
+    )
+    print(header)
+    for check, row in zip(checks, rows, strict=True):
+        print("\n".join([row, *_remedy(check)]))
     if stopping := [check.what for check in checks if check.stops]:
         raise StageError(f"params.yaml needs what this machine lacks: {', '.join(stopping)}")
     print("everything that params.yaml needs is here")
 
 
-def _row(check: Check) -> tuple[str, str, str, str]:
-    optional = check.status != "ok" and not check.needed
-    return check.what, check.found, check.status, ("optional: " if optional else "") + check.remedy
+def _remedy(check: Check) -> list[str]:
+    if check.status == "ok":
+        return []
+    optional = "" if check.needed else "optional: "
+    return textwrap.wrap(
+        f"{optional}{check.remedy}", 100, initial_indent="    ", subsequent_indent="    "
+    )

@@ -47,7 +47,8 @@ def doctor(
         text=True,
         check=False,
     )
-    rows = [re.split(r"\s{2,}", line, maxsplit=1) for line in done.stdout.splitlines()]
+    table = re.sub(r"\n +", " ", done.stdout)  # what to do stands under its line
+    rows = [re.split(r"\s{2,}", line, maxsplit=1) for line in table.splitlines()]
     return done.returncode, {row[0]: row[1] for row in rows if len(row) == 2}, done.stderr
 
 
