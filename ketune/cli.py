@@ -4,8 +4,9 @@ import importlib
 import os
 import signal
 import sys
+from typing import Any
 
-from ketune.runtime import stage_main
+from ketune.runtime import StageError, stage_main
 
 # Name: the module whose `main(argv)` it is, and what it does.
 TOOLS = {
@@ -45,8 +46,19 @@ def _run() -> None:
     if name not in TOOLS:
         print(f"error: no tool {name!r}\n\n{_usage()}", file=sys.stderr)
         raise SystemExit(2)
-    tool = importlib.import_module(TOOLS[name][0])
-    stage_main(lambda: tool.main(sys.argv[2:]))
+    stage_main(lambda: _tool(name).main(sys.argv[2:]))
+
+
+def _tool(name: str) -> Any:
+    try:
+        return importlib.import_module(TOOLS[name][0])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "ketune":
+            raise
+        raise StageError(
+            f"ketune {name} needs {error.name}, which an install for scoring alone lacks; run it "
+            "in a clone, whose `make env` installs everything"
+        ) from None
 
 
 def _usage() -> str:

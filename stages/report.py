@@ -7,6 +7,7 @@ from pathlib import Path
 from ketune.comparison import as_markdown, compare
 from ketune.params import load_params, read_yaml
 from ketune.params.profile import held_profile
+from ketune.params.schema import TAKEN
 from ketune.paths import (
     ADAPTER,
     BASE,
@@ -68,15 +69,26 @@ def remove_leftovers(names: Iterable[str]) -> None:
 
     This stage depends on the folders: DVC would record a hash of files that no stage makes now, and
     that no fresh clone can have. They stay in DVC's cache.
+
+    Raises StageError, having deleted nothing, for a file or folder that no baseline's stages make.
     """
     kept = {".gitignore", *names}
-    for folder in (OUTCOMES, SLICES):
+    leftovers = []
+    for folder, endings in ((OUTCOMES, {".jsonl"}), (SLICES, {".csv", ".record.json"})):
         for path in sorted(folder.glob("*")):
-            name = path.name if path.name.startswith(".") else path.name.partition(".")[0]
-            if name not in kept:
-                path.unlink()
-                (METRICS / f"{name}.json").unlink(missing_ok=True)
-                print(f"{path} removed: no stage of the graph makes it now")
+            name, dot, ending = path.name.partition(".")
+            if path.name in kept or name in kept:
+                continue
+            if name in TAKEN or dot + ending not in endings or not path.is_file():
+                raise StageError(
+                    f"{path}: no stage of the graph makes it, and the report depends on its "
+                    "folder; move it elsewhere"
+                )
+            leftovers.append(path)
+    for path in leftovers:
+        path.unlink()
+        (METRICS / f"{path.name.partition('.')[0]}.json").unlink(missing_ok=True)
+        print(f"{path} removed: no stage of the graph makes it now")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

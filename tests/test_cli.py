@@ -39,3 +39,21 @@ def test_an_error_is_one_line() -> None:
     )
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "error: no profile 'nope'; use one of: full, smoke\n"
+
+
+@pytest.mark.parametrize("tool", ["compare", "runs", "pr", "reference", "study"])
+def test_an_install_for_scoring_alone_says_what_a_tool_needs(tool: str) -> None:
+    without = "import sys; sys.modules.update(dict.fromkeys(('dvc', 'torch', 'matplotlib')))\n"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            f"{without}sys.argv[1:] = [{tool!r}, '--help']\nfrom ketune.cli import main\nmain()",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:  # a tool that needs none of them works
+        assert result.stderr.startswith(f"error: ketune {tool} needs ")
+        assert result.stderr.count("\n") == 1

@@ -7,6 +7,7 @@ days, and the oldest until 64 GiB are left. A run under way keeps what it has.
 import argparse
 from collections.abc import Sequence
 
+from ketune.runtime import StageError
 from ketune.scratch import cache_directory, over_limits, remove, runs_in_cache
 
 
@@ -20,6 +21,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--all", action="store_true", help="remove every run that is not under way")
     parser.add_argument("--dry-run", action="store_true", help="only list")
     arguments = parser.parse_args(argv)
+    if cache_directory().exists() and not cache_directory().is_dir():
+        raise StageError(f"{cache_directory()} is no directory; set KETUNE_CACHE to one")
     runs = runs_in_cache()
     chosen = runs if arguments.all else over_limits(runs)
     gone = freed = 0

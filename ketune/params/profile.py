@@ -103,13 +103,13 @@ def _recommended_text(root: Path) -> str:
 def short_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What differs between two params.yaml, by dotted keys, as "key=value" for a person.
 
-    All keys of a profile that `after` is at and `before` is not are one: "profile=smoke".
+    All keys of a profile that `after` is at are one, "profile=smoke", where most of them changed.
     """
     changed = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
     for name in profiles()[1:]:
         changes = profile_changes(name)
         held = all(after.get(key) == value for key, value in changes.items())
-        if held and len(changes.keys() & changed) > 1:
+        if held and 2 * len(changes.keys() & changed) > len(changes):
             own = [f"{key}={after.get(key)}" for key in changed if key not in changes]
             return [f"profile={name}", *own]
     return [f"{key}={after.get(key)}" for key in changed]

@@ -16,6 +16,7 @@ from pydantic import (
 Name = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as NumPy takes it
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 # Names a file of baselines/ and the files made from it.
@@ -23,7 +24,7 @@ BaselineName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9
 Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
-_TAKEN = {"finetuned", "data", "train", "merge", "calibration", "report"}  # files of metrics/
+TAKEN = {"finetuned", "data", "train", "merge", "calibration", "report"}  # files of metrics/
 
 
 def _must_be_true(value: bool) -> bool:
@@ -46,7 +47,7 @@ class DataParams(_Section):
 
     source: Name
     revision: Name
-    seed: NonNegative
+    seed: Seed
     synthetic_train: Count
     synthetic_validation: Count
     synthetic_test: Count
@@ -85,7 +86,7 @@ class GenerationParams(_Section):
     repetition_penalty: Positive
     max_new_tokens: Count
     n_samples: Count
-    seed: NonNegative
+    seed: Seed
     blank_images: bool
 
     @model_validator(mode="after")
@@ -226,7 +227,7 @@ class Params(_Section):
     num_train_epochs: Positive
     per_device_train_batch_size: Count
     gradient_accumulation_steps: Count
-    seed: NonNegative
+    seed: Seed
     logging_steps: Count
 
     eval_strategy: Literal["steps", "epoch"]
@@ -280,10 +281,10 @@ class Params(_Section):
             )
         if len(set(ceilings)) != len(ceilings):
             raise ValueError(f"evaluation.ceilings: a benchmark appears twice in {ceilings}")
-        if len(set(self.baselines)) != len(self.baselines) or _TAKEN & set(self.baselines):
+        if len(set(self.baselines)) != len(self.baselines) or TAKEN & set(self.baselines):
             raise ValueError(
                 f"baselines: {self.baselines}: names must differ, and none may be one of "
-                f"{', '.join(sorted(_TAKEN))}"
+                f"{', '.join(sorted(TAKEN))}"
             )
         too_large = [k for k in self.evaluation.pass_at if k > self.generation.n_samples]
         if too_large:

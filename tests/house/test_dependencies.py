@@ -12,7 +12,10 @@ from tests.house.imports import REPOSITORY, modules, reachable
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load(REPOSITORY / "dvc.yaml")["stages"]
 # They hand over what params.yaml says, and repeat the paths of dvc.yaml, both of which DVC tracks
 # (tests/params, test_paths.py): a change in them can refuse a run, not change what it makes.
-TRACKED_OTHERWISE = ("ketune/params/", "ketune/paths.py")
+TRACKED_OTHERWISE = (
+    *("ketune/params/__init__.py", "ketune/params/load.py", "ketune/params/schema.py"),
+    *("ketune/params/override.py", "ketune/paths.py"),
+)
 # Of a room that is loaded by path or in a process of its own: whole.
 LOADED_BY_PATH = {
     "ketune/models/plugins": "ketune/models/settle.py",

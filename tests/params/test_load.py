@@ -33,6 +33,7 @@ def override(root: Path, *overrides: str) -> None:
         ("lora_rank=-1", "params.yaml: lora_rank: expected greater than or equal to 1, got -1"),
         ("lora_rank='64'", "params.yaml: lora_rank: expected a valid integer, got '64'"),
         ("model_revision=1234567", """-S "model_revision='…'" in the shell"""),
+        ("seed=4294967296", "seed: expected less than 4294967296, got 4294967296"),
         ("+lora_rnk=64", "params.yaml: unknown key 'lora_rnk'; check its spelling"),
         ("+data.sorce=x", "params.yaml: unknown key 'data.sorce'; check its spelling"),
         ("learning_rate=fast", "learning_rate: expected a valid number, got 'fast'"),
