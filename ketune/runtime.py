@@ -139,10 +139,15 @@ def fingerprint(name: str, digest: str) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object that a stage wrote. Raises StageError where the file is missing."""
+    """A JSON object that a stage wrote. Raises StageError where it is missing or damaged."""
     if not path.is_file():
         raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
-    value: dict[str, Any] = json.loads(path.read_bytes())
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # of JSON, or of UTF-8
+        raise StageError(f"{path}: not JSON ({error}); run the stage that wrote it again") from None
+    if not isinstance(value, dict):
+        raise StageError(f"{path}: not a JSON object; run the stage that wrote it again")
     return value
 
 
@@ -153,7 +158,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         for number, line in enumerate(file, 1):
             try:
                 rows.append(json.loads(line.decode()))
-            except ValueError as error:  # of JSON, or of UTF-8
+            except (ValueError, RecursionError) as error:  # of JSON, or of UTF-8
                 raise StageError(
                     f"{path}:{number}: not JSON ({error}); re-run the stage that wrote it"
                 ) from None

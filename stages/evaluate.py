@@ -4,7 +4,8 @@ import sys
 from collections import Counter
 
 from ketune.calibration.record import read_calibration
-from ketune.params import load_baseline, load_params
+from ketune.params import load_params
+from ketune.params.baselines import load_baseline
 from ketune.paths import (
     CALIBRATION,
     COMPLETIONS,

@@ -10,7 +10,8 @@ from ketune.devices.lease import leased_devices
 from ketune.generation.imported import import_completions
 from ketune.generation.prompts import Backend, Prompt, Subject, prompts_of
 from ketune.generation.resumable import Effort, generate_missing
-from ketune.params import Baseline, Params, load_baseline, load_params
+from ketune.params import Baseline, Params, load_params
+from ketune.params.baselines import load_baseline
 from ketune.paths import COMPLETIONS, FINETUNED, LOCK, record
 from ketune.runtime import StageError, file_sha256, stage_main, versions, write_json
 from ketune.scratch import run_key, scratch_directory

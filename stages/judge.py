@@ -4,7 +4,8 @@ import sys
 from collections import Counter
 
 from ketune.calibration.record import read_calibration
-from ketune.params import load_baseline, load_params
+from ketune.params import load_params
+from ketune.params.baselines import load_baseline
 from ketune.paths import CALIBRATION, COMPLETIONS, FINETUNED, VERDICTS, record
 from ketune.runtime import StageError, file_sha256, stage_main, write_json
 from ketune.tasks.benchmarks import applicable, load_tasks

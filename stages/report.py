@@ -44,7 +44,13 @@ def main() -> None:
         "calibration": read_json(record(CALIBRATION)),
     }
     models = {name: read_json(record(SLICES / f"{name}.csv")) for name in names}
-    text = render(params, models, records, read_yaml(PUBLISHED))
+    try:
+        text = render(params, models, records, read_yaml(PUBLISHED))
+    except KeyError as error:
+        raise StageError(
+            f"no {error} in {PUBLISHED} or a record of what was made (*.record.json): another "
+            "version wrote it; restore the file, or run its stage again with dvc repro --force"
+        ) from None
     draw_losses(LOSS_PLOT, _rows(TRAIN_CURVE), _rows(EVAL_CURVE))
     draw_categories(CATEGORY_PLOT, {name: _rows(SLICES / f"{name}.csv") for name in names})
     text += f"\n![Convergence]({LOSS_PLOT.name})\n\n![pass@1 by category]({CATEGORY_PLOT.name})\n"
@@ -92,8 +98,13 @@ def remove_leftovers(names: Iterable[str]) -> None:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise StageError(f"{path} not found; run the stage that makes it (dvc repro)")
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file, restkey=""))
+    if not rows or any("" in row or None in row.values() for row in rows):
+        raise StageError(f"{path}: empty or cut; run the stage that wrote it again")
+    return rows
 
 
 if __name__ == "__main__":

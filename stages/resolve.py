@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ketune.devices.device import require_device
 from ketune.models.locate import Resolved, model_directory, resolve_model
-from ketune.params import load_baseline, load_params
+from ketune.params import load_params
+from ketune.params.baselines import load_baseline
 from ketune.paths import BASELINES, RESOLVED, WEIGHTS
 from ketune.runtime import StageError, link_directory, stage_main, write_json
 

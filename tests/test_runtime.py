@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ketune.runtime import StageError, atomic_directory, atomic_open, read_jsonl, write_json
+from ketune.runtime import (
+    StageError,
+    atomic_directory,
+    atomic_open,
+    read_json,
+    read_jsonl,
+    write_json,
+)
 
 
 def test_atomic_directory_replaces_the_old_one_whole(tmp_path: Path) -> None:
@@ -61,6 +68,14 @@ def test_a_broken_line_is_named(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "rows.jsonl").write_bytes(b'{"a": 1}\n' + line)
     with pytest.raises(StageError, match=r"rows\.jsonl:2: not JSON"):
         read_jsonl(tmp_path / "rows.jsonl")
+
+
+@pytest.mark.parametrize("text", ["", '{"a": ', "[" * 100_000, "[1]", "\udce9"])
+def test_a_damaged_record_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "train.record.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(StageError, match=r"train\.record\.json: not .*run the stage that wrote it"):
+        read_json(path)
 
 
 def test_a_stage_error_is_one_line_and_a_status() -> None:

@@ -1,6 +1,6 @@
 """Parameters: one schema, one loader, and the profiles that change what stands in params.yaml."""
 
-from ketune.params.load import flatten, load_baseline, load_params, parse_yaml, read_yaml, validate
+from ketune.params.load import flatten, load_params, parse_yaml, read_yaml, validate
 from ketune.params.schema import Baseline, Benchmark, Params
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "Benchmark",
     "Params",
     "flatten",
-    "load_baseline",
     "load_params",
     "parse_yaml",
     "read_yaml",

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -125,7 +126,10 @@ def _from_file(
     for where, row in _rows(path, content):
         task = _from_row(where, row, benchmark.name, kind)
         if task.task_id in tasks:
-            raise StageError(f"{where}: task_id: a second {row['task_id']!r}; ids must differ")
+            raise StageError(
+                f"{where}: task_id: {row['task_id']!r} and {tasks[task.task_id].source_id!r} are "
+                f"both task {task.task_id}; what follows the last / must differ"
+            )
         tasks[task.task_id] = task
     if not tasks:
         raise StageError(f"{path}: holds no task; remove {benchmark.name} from benchmarks")
@@ -150,7 +154,7 @@ def _rows(path: Path, content: bytes) -> Iterator[tuple[str, Any]]:
 def _json(where: str, content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{where}: not a Qiskit HumanEval file: not JSON ({error})") from None
 
 
@@ -166,6 +170,8 @@ def _from_row(
             f"{where}: {field}: {first['msg']}; a task has task_id, prompt, test, entry_point and, "
             "where known, canonical_solution and difficulty_scale"
         ) from None
+    if not valid["entry_point"].isidentifier() or iskeyword(valid["entry_point"]):
+        raise StageError(f"{where}: entry_point: {valid['entry_point']!r} is no name of a function")
     if problem := _test_problem(valid["test"]):
         raise StageError(f"{where}: test: {problem}; no completion could pass or fail it")
     return Task(

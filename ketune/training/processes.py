@@ -130,8 +130,7 @@ def _check_sharding(params: Params, name: str) -> None:
         )
     if name == "fsdp" and processes(params) == 1:
         raise StageError("fsdp shards over processes: set nproc_per_node above 1")
-    zero = (config or {}).get("zero_optimization", {})
-    if value.startswith("zero3") or name == "fsdp" or zero.get("stage") == 3:
+    if value.startswith("zero3") or name == "fsdp" or (config and _zero_stage(value, config) == 3):
         wants = {"init_weights": params.init_weights in {"pissa", "olora"}}
         wants["use_dora"] = params.use_dora
         for key in (key for key, wanted in wants.items() if wanted):
@@ -147,10 +146,27 @@ def _own_config(value: str) -> dict[str, Any] | None:
     if path.parent != _OWN or not path.is_file():
         return None
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        config = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise StageError(f"deepspeed: {value} is not JSON ({error}); correct it") from None
+    if not isinstance(config, dict):
+        raise StageError(f"deepspeed: {value} must hold an object, not {type(config).__name__}")
     return config
+
+
+def _zero_stage(value: str, config: dict[str, Any]) -> int:
+    """The ZeRO stage of a DeepSpeed configuration; without one DeepSpeed shards nothing.
+
+    Raises StageError where it is none of DeepSpeed's (its documentation, "Configuration JSON").
+    """
+    zero = config.get("zero_optimization", {})
+    stage = zero.get("stage", 0) if isinstance(zero, dict) else None
+    if type(stage) is not int or not 0 <= stage <= 3:
+        raise StageError(
+            f"deepspeed: {value}: zero_optimization: expected an object whose stage is 0, 1, 2 "
+            f"or 3, got {json.dumps(zero)}"
+        )
+    return stage
 
 
 def _check_gpus(wanted: int) -> None:

@@ -101,7 +101,10 @@ def test_reference_and_difficulty_may_be_absent() -> None:
         ({"task_id": 7}, "task_id: Input should be a valid string"),
         ({"test": "def check(:"}, "test: does not compile"),
         ({"test": "assert f()"}, "test: defines neither check"),
-        ({}, "task_id: a second 'qiskitHumanEval/7'"),
+        ({"entry_point": "f g"}, "entry_point: 'f g' is no name of a function"),
+        ({"entry_point": "class"}, "entry_point: 'class' is no name of a function"),
+        ({}, "task_id: 'qiskitHumanEval/7' and 'qiskitHumanEval/7' are both task"),
+        ({"task_id": "other/7"}, "task_id: 'other/7' and 'qiskitHumanEval/7' are both task"),
     ],
 )
 def test_a_row_that_is_no_task_is_named(changed: dict[str, Any], told: str) -> None:
@@ -125,6 +128,7 @@ def test_a_row_that_is_no_task_is_named(changed: dict[str, Any], told: str) -> N
         ("q.json", b"[3]"),
         ("q.jsonl", b"[]"),
         ("q.jsonl", b"\xff\xfe"),
+        ("q.json", b"[" * 100_000),
     ],
 )
 def test_a_malformed_file_is_one_line(name: str, content: bytes) -> None:

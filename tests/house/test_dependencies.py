@@ -14,7 +14,7 @@ STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load(REPOSITORY / "dvc.yaml
 # (tests/params, test_paths.py): a change in them can refuse a run, not change what it makes.
 TRACKED_OTHERWISE = (
     *("ketune/params/__init__.py", "ketune/params/load.py", "ketune/params/schema.py"),
-    *("ketune/params/override.py", "ketune/paths.py"),
+    *("ketune/params/baselines.py", "ketune/params/override.py", "ketune/paths.py"),
 )
 # Of a room that is loaded by path or in a process of its own: whole.
 LOADED_BY_PATH = {

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from ketune.params import Baseline, load_baseline, load_params
+from ketune.params import Baseline, load_params
+from ketune.params.baselines import load_baseline
 from ketune.params.profile import profile_changes
 from ketune.runtime import StageError
 from tests.projects import write_params

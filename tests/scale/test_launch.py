@@ -142,6 +142,10 @@ def test_what_agrees_passes(full: Params, monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(StageError, match="use_dora True reads whole weights"):
         check_scale(changed(full, deepspeed=str(own), use_dora=True))
     check_scale(changed(full, use_cpu=True, nproc_per_node=8))
+    for text in ("[]", "{", '{"zero_optimization": null}', '{"zero_optimization": {"stage": "3"}}'):
+        own.write_text(text)
+        with pytest.raises(StageError, match=r"deepspeed: ketune/training/zero\.json"):
+            check_scale(changed(full, deepspeed=str(own)))
 
 
 def test_fsdp_saves_whole_adapters_and_recomputes_by_itself(full: Params, tmp_path: Any) -> None:
