@@ -138,7 +138,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.name == FULL:
         _restore_layout()
     load_params()
-    print(f"{_PARAMS}: {len(changed)} keys changed to profile {arguments.name}")
+    source = ", as last committed" if arguments.name == FULL else ""
+    print(f"{_PARAMS}: {len(changed)} keys changed to profile {arguments.name}{source}")
     for key in changed:
         print(f"  {key}: {json.dumps(changes[key], ensure_ascii=False)}")
 
