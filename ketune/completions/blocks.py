@@ -15,6 +15,7 @@ from ketune.completions.names import (
     is_sketch,
     loaded,
     scope,
+    size,
 )
 from ketune.completions.prose import code_runs, is_code
 
@@ -41,6 +42,11 @@ class Block:
     @cached_property
     def definition(self) -> Definition | None:
         return definition(self.code, self.tree, self.entry_point) if self.tree else None
+
+    @cached_property
+    def size(self) -> int:
+        """Statements of its definition of the entry point."""
+        return size(self.tree, self.entry_point) if self.tree else 0
 
     @cached_property
     def is_body(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ketune.completions.blocks import Block, complete
 from ketune.completions.enclosed import from_json, in_spans, in_words, span_alone
-from ketune.completions.indentation import MAX_CODE, aligned, dedent, parse
+from ketune.completions.indentation import MAX_CODE, aligned, dedent, depth, parse
 from ketune.completions.listings import (
     with_plain_spaces,
     without_magic,
@@ -92,15 +92,20 @@ def _all_code(text: str, entry_point: str) -> str:
 
 def _broken(fenced: Sequence[Block], runs: Sequence[Block], outside: str, entry_point: str) -> str:
     """The definition that does not parse, for the judge to refuse; "" if there is none."""
-    if not entry_point:
-        return ""
-    head = re.compile(rf"^[ \t]*(?:async\s+)?def\s+{re.escape(entry_point)}\b", re.MULTILINE)
-    written = [block for block in fenced if block.tree is None and head.search(block.source)]
+    written = [
+        block for block in fenced if block.tree is None and _begins(block.source, entry_point)
+    ]
     if written:
         return written[-1].source
-    if head.search(outside) and not _defining(runs, "sketch"):
+    if _begins(outside, entry_point) and not _defining(runs, "sketch"):
         return _from_first_code_line(outside)
     return ""
+
+
+def _begins(text: str, entry_point: str) -> bool:
+    """Whether a definition of the entry point begins in `text`, whole or not."""
+    head = rf"^[ \t]*(?:async\s+)?def\s+{re.escape(entry_point)}\b"
+    return bool(entry_point and re.search(head, text, re.MULTILINE))
 
 
 def _undefined(
@@ -110,7 +115,8 @@ def _undefined(
     if body := [block for block in fenced if block.is_body]:
         return _joined(fenced, body[-1])
     if body := [block for block in runs if block.is_body]:
-        return complete(body[-1], runs)
+        cut = _cut(outside, runs, body[-1])
+        return _from_first_code_line(outside) if cut else complete(body[-1], runs)
     if sketch := _defining([*fenced, *runs], "sketch"):
         return complete(sketch, [*fenced, *runs])
     if any(block.is_code for block in fenced):
@@ -123,7 +129,10 @@ def _undefined(
 
 def _read(content: str, entry_point: str) -> list[Block]:
     """The code of a fenced block: itself where it parses, else what is left without the marks of
-    a notebook, a session or HTML, else the runs of code in it, else itself."""
+    a notebook, a session or HTML, else the runs of code in it, else itself.
+
+    A function or a body that a broken line is part of is not what was written without that line.
+    """
     block = Block(content, entry_point)
     if block.tree is not None or len(content) > MAX_CODE:
         return [block]
@@ -132,13 +141,44 @@ def _read(content: str, entry_point: str) -> list[Block]:
         if repaired.is_code:
             return [repaired]
     runs = [Block(run, entry_point) for run in code_runs(content)]
-    whole = any(run.definition == "whole" or run.is_body for run in runs)
-    return runs if whole else [block]
+    if _defining(runs, "whole"):
+        return runs
+    body = next((run for run in runs if run.is_body), None)
+    if body is None or _begins(content, entry_point) or _cut(content, runs, body, listing=True):
+        return [block]
+    return runs
+
+
+def _cut(text: str, runs: Sequence[Block], body: Block, *, listing: bool = False) -> bool:
+    """Whether lines before `body`, one of the runs of `text`, are part of it and no Python.
+
+    They are where they are as deep; in a `listing` also where they stand below a run, or look like
+    code.
+    """
+    inner = min(depth(line) for line in body.source.split("\n") if line.strip())
+    rest = text
+    for number, run in enumerate(runs):
+        gap, _, rest = rest.partition(run.source)
+        words = [line for line in gap.split("\n") if line.strip() and line.lstrip()[0] != "#"]
+        if any(0 < depth(line) >= inner for line in words):
+            return True
+        if listing and any(number or is_code_line(line) for line in words):
+            return True
+        if run is body:
+            break
+    return False
 
 
 def _defining(blocks: Sequence[Block], kind: Definition) -> Block | None:
-    """The last block that so defines the entry point: an answer ends with what it stands by."""
-    return next((block for block in reversed(blocks) if block.definition == kind), None)
+    """The last block that so defines the entry point: an answer ends with what it stands by.
+
+    Below a whole definition, one that holds as much is whole too, whatever its comments say.
+    """
+    found = next((block for block in reversed(blocks) if block.definition == kind), None)
+    if found is None or kind == "sketch":
+        return found
+    later = blocks[blocks.index(found) + 1 :]
+    return next((b for b in reversed(later) if b.definition and b.size >= found.size), found)
 
 
 def _joined(blocks: Sequence[Block], body: Block | None = None) -> str:

@@ -58,6 +58,11 @@ def aligned(code: str) -> str | None:
     return next((shifted for shifted in shifts if parse(shifted) is not None), None)
 
 
+def depth(line: str) -> int:
+    """How many blank characters `line` begins with."""
+    return len(line) - len(line.lstrip())
+
+
 def _shared_margin(lines: list[str]) -> str:
     margins = [line[: len(line) - len(line.lstrip())] for line in lines]
     if not margins:

@@ -14,11 +14,20 @@ from ketune.completions.indentation import indent
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
-_LEFT_OUT = re.compile(
-    r"^[ \t]*#[ \t]*(?:\.\.\.|…|(?:the )?(?:rest|remainder) of|(?:same|code|implementation) "
-    r"(?:as )?(?:before|above|here)|(?:your|existing|previous) (?:code|implementation))",
-    re.IGNORECASE | re.MULTILINE,
-)
+_COMMENT = re.compile(r"^[ \t]*#(.{1,100})$", re.MULTILINE)
+_WORD = re.compile(r"\w+|\.{3}|…")
+# Of these alone is a comment in the place of code: "# ... rest of the code"; "# Rest of the qubits:
+# a chain" tells of code that follows.
+_GONE = {
+    *("...", "…", "rest", "remainder", "remaining", "same", "existing", "previous", "unchanged"),
+    *("omitted", "your"),
+}
+_LEFT_OUT = _GONE | {
+    *("of", "the", "as", "before", "above", "here", "goes", "go", "is", "are", "remains", "remain"),
+    *("stays", "for", "brevity", "other", "add", "insert", "write", "put", "todo"),
+    *("code", "function", "implementation", "logic", "body", "program", "method", "class"),
+    *("circuit", "steps"),
+}
 _BUILTINS = frozenset(dir(builtins))
 
 Definition = Literal["whole", "sketch"]
@@ -56,9 +65,18 @@ def is_sketch(lines: Sequence[str], node: ast.stmt) -> bool:
         return True
     if isinstance(node, ast.ClassDef):
         return False
-    if any(_is_ellipsis(inner) for inner in scope(node.body)):
+    if any(map(_leaves_out, [node, *scope(node.body)])):
         return True
-    return bool(_LEFT_OUT.search("\n".join(lines[node.lineno - 1 : node.end_lineno])))
+    comments = _COMMENT.findall("\n".join(lines[node.lineno - 1 : node.end_lineno]))
+    words = [set(_WORD.findall(comment.lower())) for comment in comments]
+    return any(said & _GONE and said <= _LEFT_OUT for said in words)
+
+
+def size(tree: ast.Module, name: str) -> int:
+    """Statements of the last definition of `name`, without texts, `pass` and `...`."""
+    found = [n for n in scope(tree.body) if isinstance(n, _DEFINITIONS) and n.name == name]
+    inner = ast.walk(found[-1]) if found else ()
+    return sum(isinstance(node, ast.stmt) and not _is_placeholder(node) for node in inner)
 
 
 def scope(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -155,6 +173,18 @@ def _is_placeholder(node: ast.stmt) -> bool:
         case ast.Raise(exc=ast.Name(id=name) | ast.Call(func=ast.Name(id=name))):
             return name == "NotImplementedError"
     return False
+
+
+def _leaves_out(node: ast.AST) -> bool:
+    """Whether `...` stands among the statements of a suite, or for all of a loop's or a `with`'s;
+    for all of an `if` or `except` it is Python's `pass`."""
+    return any(
+        _is_ellipsis(statement)
+        and (len(suite) > 1 or isinstance(node, ast.For | ast.AsyncFor | ast.While | ast.With))
+        for suite in (getattr(node, "body", None), getattr(node, "orelse", None))
+        if isinstance(suite, list)
+        for statement in suite
+    )
 
 
 def _is_ellipsis(node: ast.AST) -> bool:

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from ketune.completions.indentation import MAX_CODE, aligned, dedent, parse
+from ketune.completions.indentation import MAX_CODE, aligned, dedent, depth, parse
 from ketune.completions.literals import inside_strings
 
 _CODE_LINE = re.compile(
@@ -32,9 +32,7 @@ def code_runs(text: str) -> list[str]:
         line = lines[index]
         if line.strip():
             # The inside of a statement whose head is broken is no code of its own.
-            within = (
-                bool(_margin(line)) and _margin(before) < _margin(line) and is_code_line(before)
-            )
+            within = bool(depth(line)) and depth(before) < depth(line) and is_code_line(before)
             before = line
         if not line.strip() or within or not is_code_line(line):
             index += 1
@@ -84,12 +82,12 @@ class _Budget:
 
 def _run(lines: list[str], start: int, budget: _Budget) -> int:
     """How many lines from `start` are a run, 0 if none."""
-    margin = _margin(lines[start])
-    if not margin and (size := _headless(lines, start, budget)):
+    own = depth(lines[start])
+    if not own and (size := _headless(lines, start, budget)):
         return size
     window = _window(lines, start)
-    inside = inside_strings("\n".join(window)) if margin else set()
-    outside = (i for i, line in enumerate(window) if line[:margin].strip() and i not in inside)
+    inside = inside_strings("\n".join(window)) if own else set()
+    outside = (i for i, line in enumerate(window) if line[:own].strip() and i not in inside)
     end = next(outside, len(window))
     while end and not budget.spent:
         code = dedent("\n".join(window[:end]))
@@ -97,7 +95,7 @@ def _run(lines: list[str], start: int, budget: _Budget) -> int:
         if error is None:
             budget.take(code, len(code))
             following = next((line for line in window[end:] if line.strip()), "")
-            return end if _margin(following) <= margin else 0
+            return end if depth(following) <= own else 0
         # What stands before the offending line may be whole.
         budget.take(code, sum(len(line) for line in window[:error]))
         end = min(end - 1, max(0, error - 1))
@@ -121,7 +119,7 @@ def _error_line(code: str) -> int | None:
 def _headless(lines: list[str], start: int, budget: _Budget) -> int:
     """Lines of an indented body whose first line lost its indentation, 0 if it is none."""
     following = lines[start + 1 : start + 2]
-    if not following or not following[0].strip() or not _margin(following[0]):
+    if not following or not following[0].strip() or not depth(following[0]):
         return 0
     window = _window(lines, start)
     inside = inside_strings("\n".join(window))
@@ -129,7 +127,7 @@ def _headless(lines: list[str], start: int, budget: _Budget) -> int:
         (
             i
             for i, line in enumerate(window)
-            if i and line.strip() and not _margin(line) and i not in inside
+            if i and line.strip() and not depth(line) and i not in inside
         ),
         len(window),
     )
@@ -147,10 +145,6 @@ def _window(lines: list[str], start: int) -> list[str]:
         size += len(lines[end]) + 1
         end += 1
     return lines[start : end if size <= MAX_CODE else max(start + 1, end - 1)]
-
-
-def _margin(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def _is_words(node: ast.stmt) -> bool:

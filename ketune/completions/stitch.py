@@ -11,6 +11,7 @@ Rules = Literal["ketune", "seed"]
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DECLARATIONS = (*_DEFINITIONS, ast.ClassDef, ast.Import, ast.ImportFrom)
+_BINDINGS = (ast.Assign, ast.AnnAssign)
 
 
 def stitch(
@@ -55,7 +56,8 @@ def _complete_stub(stub: str, code: str, placed: str | None, entry_point: str) -
         return _after_preamble(preamble, placed)
     head, margin = _head(lines, first, function)
     rest = "\n".join(lines[function.end_lineno or len(lines) :])
-    return f"{preamble}\n{head}\n{indent(placed, margin)}\n{rest}"
+    body, below = _without_helpers(placed)
+    return f"{preamble}\n{head}\n{indent(body, margin)}\n{rest}\n{below}"
 
 
 def _find(
@@ -75,6 +77,21 @@ def _is_module(code: str, entry_point: str) -> bool:
         return not any(isinstance(node, ast.Return) for node in tree.body)
     # Only declarations: a function of another name, which as a body would silently return None.
     return all(isinstance(node, _DECLARATIONS) for node in tree.body)
+
+
+def _without_helpers(body: str) -> tuple[str, str]:
+    """A function's body, and the helpers below its last statement, which are the module's: there
+    the function finds them."""
+    statements = ast.parse(body).body
+    returns = [i for i, node in enumerate(statements) if isinstance(node, ast.Return | ast.Raise)]
+    below = statements[returns[0] + 1 :] if returns else []
+    if not below or not all(isinstance(node, (*_DECLARATIONS, *_BINDINGS)) for node in below):
+        return body, ""
+    end = statements[returns[0]].end_lineno or 1
+    if min(node.lineno for node in below) <= end:
+        return body, ""
+    lines = body.split("\n")
+    return "\n".join(lines[:end]), "\n".join(lines[end:])
 
 
 def _after_preamble(preamble: str, code: str) -> str:

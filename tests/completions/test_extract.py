@@ -1,13 +1,16 @@
 """Extraction: which code of an answer counts."""
 
 import ast
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ketune.completions.extract import extract_code
 from ketune.completions.indentation import aligned, dedent, indent
 from ketune.completions.reasoning import strip_reasoning
+from ketune.completions.stitch import stitch
 
 FUNCTION = "def f(x):\n    return x + 1"
 
@@ -156,3 +159,77 @@ def test_broken_code_is_kept_for_the_judge_to_refuse() -> None:
     broken = "def f(x:\n    return x + 1"
     assert extract_code(f"```python\n{broken}\n```", "f") == broken
     assert extract_code(f"Here:\n{broken}", "f") == broken
+
+
+BROKEN = {
+    "a head without its colon": "def f(x)\n    y = x + 1\n    return y",
+    "words as the first line": "def f(x):\n    Then we add one\n    y = x + 1\n    return y",
+    "a line that markdown escaped": "def f(x):\n    y = x\n    y = add\\_one(y)\n    return y",
+    "typographic quotes": "def f(x):\n    y = int(\u201c1\u201d)\n    return x",
+    "a body with such a line": "    y = x\n    y.add\\_one()\n    return y",
+    "a body at column 0": "y = x\ny = add_one(y\nreturn y",
+}
+
+
+@pytest.mark.parametrize("code", BROKEN.values(), ids=BROKEN)
+def test_nothing_is_mended_by_leaving_a_broken_line_out(code: str) -> None:
+    stub = "def f(x):\n    pass\n"
+    for answer in (f"```python\n{code}\n```", f"Here it is:\n\n```py\n{code}\n```\nDone."):
+        program = stitch(stub, extract_code(answer, "f"), "f", "function_completion")
+        with pytest.raises(SyntaxError):
+            ast.parse(program)
+
+
+def test_what_is_no_part_of_the_code_is_left_out() -> None:
+    for answer in (
+        "```python\nHere is the body:\n    y = x + 1\n    return y\n```",
+        "```python\nHere is the body:\ny = x + 1\nreturn y\n```",
+        "```python\ndef f(x):\n    return x + 1\n\nprint(f(\n```",
+        "```python\n    return x + 1\n\nprint(f(\n```",
+    ):
+        program = stitch(
+            "def f(x):\n    pass\n", extract_code(answer, "f"), "f", "function_completion"
+        )
+        names: dict[str, Any] = {}
+        exec(program, names)
+        assert names["f"](1) == 2
+
+
+@pytest.mark.parametrize("form", ["{}", "```python\n{}\n```"])
+@pytest.mark.parametrize("margin", ["", "    "])
+def test_helpers_below_a_body_are_found_by_it(form: str, margin: str) -> None:
+    body = f"{margin}return _add(x)\n\n\nONE = 1\n\n\ndef _add(x):\n    return x + ONE"
+    code = extract_code(form.format(body), "f")
+    names: dict[str, Any] = {}
+    exec(stitch("def f(x):\n    pass\n", code, "f", "function_completion"), names)
+    assert names["f"](1) == 2
+
+
+LAST = "First idea:\n```python\ndef f(x):\n    return x\n```\nFinal version:\n```python\n{}\n```"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("# Rest of the qubits: a chain", "# Same as before: measure", "# ...then measure"),
+        *("# Existing implementation used 2, fixed", "# your code below", "# your code here"),
+        *("if x < 1: ...", "try: x += 0\n    except TypeError: ...", "def g(): ..."),
+    ],
+)
+def test_a_function_that_does_all_is_no_sketch(line: str) -> None:
+    final = f"def f(x):\n    {line}\n    return x + 1"
+    assert extract_code(LAST.format(final), "f") == final
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("...", "pass", "# ... rest of the code ...", "# (same as above)", "# Your code here"),
+        *("# the rest of the implementation remains the same", "for i in range(x): ..."),
+    ],
+)
+def test_a_sketch_below_the_function_is_not_the_answer(line: str) -> None:
+    whole = "def f(x):\n    y = x + 1\n    y = y * 2\n    return y"
+    sketch = f"def f(x):\n    {line}\n" + "    return y\n" * (line != "pass")
+    text = f"```python\n{whole}\n```\nIn short:\n```python\n{sketch}\n```"
+    assert extract_code(text, "f") == whole
